@@ -1,0 +1,40 @@
+"""Fixtures that every test file may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A test that reaches for a hub is a mistake: let it fail at once and by name, not after minutes of retries.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the published annotations (`data/`) and the published code's outputs (`fixtures/`).
+
+    They are third-party data that the repository may not hold. The folder is the value of CATSPLIT_SHARED or,
+    without it, `shared` beside the repository; where there is none, a test that needs it is skipped and says so.
+    """
+    named = os.environ.get("CATSPLIT_SHARED")
+    folder = Path(named).expanduser() if named else ROOT.parent / "shared"
+    if all((folder / part).is_dir() for part in ("data", "fixtures")):
+        return folder
+    if named:
+        pytest.fail(f"CATSPLIT_SHARED names {folder}, which lacks data/ and fixtures/: correct or unset it")
+    pytest.skip("no folder with the published annotations and reference outputs: set CATSPLIT_SHARED to it")
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A CPU generator that starts from the same seed in every test."""
+    return torch.Generator().manual_seed(20260216)
