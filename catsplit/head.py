@@ -1,0 +1,295 @@
+"""The linear head of a classifier, and its one edit: a row gives way to several named rows.
+
+A classifier is a frozen backbone f(x) in R^D and a head: for each category y a weight row w_y and a bias b_y,
+with logits w_y · f(x) + b_y (Liu & Doughty, ICLR 2026, arXiv 2602.16545, section 3). To split the coarse
+category c into the subcategories S is to replace w_c by one row for each of them, so that the label space
+becomes Y' = (Y minus c) followed by S. Where the rows come from is the business of the other modules.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from catsplit.errors import HeadError
+from catsplit.paths import atomic_path
+
+Origin = dict[str, Any]
+BASE: Origin = {"method": "base", "split_from": None}
+
+
+class Rows(dict[str, Tensor]):
+    """New rows {subcategory: (D,)} as every method returns them: a plain dict that also knows its origins.
+
+    Attributes:
+        origins: {subcategory: {"method": …, "modifier": …, "source": …, "score": …}}, whatever the method can
+            tell about the row; values must fit in JSON. `Head.split` stores them.
+        biases: {subcategory: ()}, or None for copies of the coarse category's bias.
+    """
+
+    def __init__(
+        self,
+        rows: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]],
+        origins: Mapping[str, Mapping[str, Any]] | None = None,
+        biases: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__(rows)
+        self.origins = {label: dict(origin) for label, origin in (origins or {}).items()}
+        self.biases = None if biases is None else dict(biases)
+
+
+class Head:
+    """An immutable linear head: `weight` (C, D), `bias` (C,) and the C `labels` of its rows.
+
+    Everything handed in is copied and everything handed out is a copy, so nothing changes a head once made;
+    `split` returns a new one. Numbers are float32.
+
+    Args:
+        weight: (C, D).
+        bias: (C,), or None for zeros.
+        labels: C different, non-empty texts; label i names row i.
+        provenance: {label: origin} of the rows that came from an edit; the others are the base classifier's.
+
+    Raises:
+        HeadError: shapes that don't fit together, NaN or infinite numbers, empty or repeated labels,
+            provenance of a label that isn't there or that doesn't fit in JSON.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        labels: Sequence[str],
+        provenance: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        weight = _copy(weight, "The weight of a head")
+        if weight.ndim != 2 or 0 in weight.shape:
+            raise HeadError(f"The weight of a head must have shape (C, D), but it has {tuple(weight.shape)}.")
+        bias = _copy(torch.zeros(len(weight)) if bias is None else bias, "The bias of a head", (len(weight),))
+        labels = tuple(labels)
+        if len(labels) != len(weight):
+            raise HeadError(f"A head of {len(weight)} rows needs as many labels, not {len(labels)}.")
+        _check_texts(labels, "label")
+        finite = weight.isfinite().all(1) & bias.isfinite()
+        if not finite.all():
+            bad = labels[int((~finite).nonzero()[0])]
+            raise HeadError(f'The row or bias of "{bad}" holds NaN or infinity: check where it comes from.')
+        origins = dict(provenance or {})
+        if strangers := set(origins) - set(labels):
+            raise HeadError(f'Provenance was given for "{min(strangers)}", which is no label of this head.')
+        try:
+            self._provenance = json.dumps(origins, allow_nan=False, default=_plain)
+        except (TypeError, ValueError) as error:
+            raise HeadError(f"Provenance must hold only what fits in JSON: {error}.") from error
+        self._weight, self._bias, self._labels = weight, bias, labels
+        self._rows = {label: row for row, label in enumerate(labels)}
+
+    @property
+    def weight(self) -> Tensor:
+        """(C, D), a copy."""
+        return self._weight.clone()
+
+    @property
+    def bias(self) -> Tensor:
+        """(C,), a copy."""
+        return self._bias.clone()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The C texts, in the order of the rows."""
+        return self._labels
+
+    @property
+    def dim(self) -> int:
+        """D, the width of a row and of the features that the head takes."""
+        return self._weight.shape[1]
+
+    @property
+    def provenance(self) -> dict[str, Origin]:
+        """{label: origin} of every row, a copy; see `origin`."""
+        return {**{label: dict(BASE) for label in self._labels}, **json.loads(self._provenance)}
+
+    def origin(self, label: str) -> Origin:
+        """Where the row of `label` comes from.
+
+        A row of the base classifier answers `{"method": "base", "split_from": None}`. A row made by an edit
+        tells the category it was split from ("split_from"), the origin of that category in its turn ("parent")
+        where it came from an edit too, and all that the method said: its name ("method"), the modifier text
+        ("modifier"), the dictionary entry that supplied the vector ("source") and its score ("score").
+        """
+        self.index(label)
+        return json.loads(self._provenance).get(label, dict(BASE))
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._rows
+
+    def __repr__(self) -> str:
+        edited = len(json.loads(self._provenance))
+        return f"Head({len(self)} categories, D={self.dim}, {edited} of them from edits)"
+
+    def __reduce__(self) -> tuple:
+        return Head, (self._weight, self._bias, self._labels, json.loads(self._provenance))
+
+    def index(self, label: str) -> int:
+        """The row of `label`.
+
+        Raises:
+            HeadError: there is no such label; the nearest ones are offered.
+        """
+        if label not in self._rows:
+            near = difflib.get_close_matches(str(label), self._labels, n=3, cutoff=0.5)
+            hint = "the nearest are " + ", ".join(f'"{name}"' for name in near) if near else "see its .labels"
+            raise HeadError(f'"{label}" is none of the {len(self)} labels of this head: {hint}.')
+        return self._rows[label]
+
+    def __getitem__(self, label: str) -> Tensor:
+        """The weight row (D,) of `label`, a copy."""
+        return self._weight[self.index(label)].clone()
+
+    def mean(self, labels: Sequence[str]) -> Tensor:
+        """The prototype (D,) of a group: the mean of its members' rows (paper, section 4.1)."""
+        if not labels:
+            raise HeadError(
+                "A prototype is the mean of the rows of a group's members, but the group is empty."
+            )
+        return self._weight[[self.index(label) for label in labels]].mean(0)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits (…, C) of features (…, D), on the features' device."""
+        features = torch.as_tensor(features, dtype=torch.float32)
+        if features.ndim == 0 or features.shape[-1] != self.dim:
+            raise HeadError(f"This head takes features (…, {self.dim}), not {tuple(features.shape)}.")
+        return features @ self._weight.to(features.device).T + self._bias.to(features.device)
+
+    def split(
+        self,
+        coarse: str,
+        rows: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]],
+        biases: Mapping[str, Tensor] | None = None,
+        provenance: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> "Head":
+        """A new head in which the row of `coarse` gives way to `rows`; this one stays as it is.
+
+        Args:
+            coarse: the category to split.
+            rows: {subcategory: (D,)}, two or more; their order is the order of the new rows.
+            biases: {subcategory: ()}; by default those of `rows` if it is a `Rows`, else copies of b_c.
+            provenance: {subcategory: origin}; by default the origins of `rows` if it is a `Rows`.
+
+        Returns:
+            Head: (C - 1 + k, D), the old labels in their order without `coarse`, then the subcategories.
+
+        Raises:
+            HeadError: `coarse` isn't there; fewer than two subcategories; an empty or repeated text, or one
+                that a row already has (the coarse one included); a row of the wrong width or with NaN or
+                infinity; biases or provenance that don't name the same subcategories.
+        """
+        gone = self.index(coarse)
+        pairs = list(rows.items()) if isinstance(rows, Mapping) else list(rows)
+        texts = [text for text, _ in pairs]
+        if len(pairs) < 2:
+            raise HeadError(f'"{coarse}" must be split into two or more subcategories, not {len(pairs)}.')
+        _check_texts(texts, "subcategory")
+        if taken := [text for text in texts if text in self]:
+            raise HeadError(f'The subcategory "{taken[0]}" of "{coarse}" is already a label: reword it.')
+        if isinstance(rows, Rows):
+            biases = rows.biases if biases is None else biases
+            provenance = rows.origins if provenance is None else provenance
+        for name, given in (("Biases", biases), ("Provenance", provenance or None)):
+            if given is not None and set(given) != set(texts):
+                raise HeadError(
+                    f'{name} must name the {len(texts)} subcategories of "{coarse}", all and only.'
+                )
+        new = torch.stack([_copy(row, f'The row of "{text}"', (self.dim,)) for text, row in pairs])
+        biases = biases or dict.fromkeys(texts, self._bias[gone])
+        new_bias = torch.stack([_copy(biases[text], f'The bias of "{text}"', ()) for text in texts])
+        origins = {label: origin for label, origin in json.loads(self._provenance).items() if label != coarse}
+        parent = self.origin(coarse)
+        for text in texts:
+            origins[text] = {"method": "given", **(provenance or {}).get(text, {}), "split_from": coarse}
+            if parent != BASE:
+                origins[text]["parent"] = parent
+        kept = [row for row in range(len(self)) if row != gone]
+        return Head(
+            torch.cat([self._weight[kept], new]),
+            torch.cat([self._bias[kept], new_bias]),
+            [self._labels[row] for row in kept] + texts,
+            origins,
+        )
+
+    @classmethod
+    def from_linear(cls, linear: nn.Linear, labels: Sequence[str]) -> "Head":
+        """The head of any model that ends in an `nn.Linear`; `labels` name its output units in order."""
+        if not isinstance(linear, nn.Linear):
+            raise HeadError(f"A head is read from a torch.nn.Linear, not from {type(linear).__name__}.")
+        return cls(linear.weight, linear.bias, labels)
+
+    def to_linear(self) -> nn.Linear:
+        """An `nn.Linear` (D to C) with copies of the numbers, to put back into the model."""
+        linear = nn.utils.skip_init(nn.Linear, self.dim, len(self))
+        linear.load_state_dict({"weight": self._weight, "bias": self._bias})
+        return linear
+
+    def save(self, path: str | Path) -> None:
+        """Write weight, bias, labels and provenance into one safetensors file, whole or not at all."""
+        metadata = {"catsplit": "head", "labels": json.dumps(self._labels), "provenance": self._provenance}
+        with atomic_path(Path(path)) as beside:
+            save_file({"weight": self._weight, "bias": self._bias}, beside, metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Head":
+        """Read what `save` wrote.
+
+        Raises:
+            HeadError: the file is missing, isn't safetensors, or isn't a head.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                return cls(
+                    file.get_tensor("weight"),
+                    file.get_tensor("bias"),
+                    json.loads(metadata["labels"]),
+                    json.loads(metadata["provenance"]),
+                )
+        except FileNotFoundError as error:
+            raise HeadError(f"There is no head at {path}.") from error
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise HeadError(f"{path} is no head that catsplit saved ({error}): use Head.save.") from error
+
+
+def _copy(values: Any, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
+    try:
+        tensor = torch.as_tensor(values).detach().to("cpu", torch.float32, copy=True).contiguous()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise HeadError(f"{name} must be a tensor of numbers, not {type(values).__name__}.") from error
+    if shape is not None and tensor.shape != shape:
+        raise HeadError(f"{name} must have shape {shape}, but it has {tuple(tensor.shape)}.")
+    return tensor
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
+
+
+def _check_texts(texts: Sequence[str], name: str) -> None:
+    seen: set[str] = set()
+    for number, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise HeadError(f"Each {name} must be a non-empty text, but number {number} is {text!r}.")
+        if text in seen:
+            raise HeadError(f'The {name} "{text}" is given twice, but each must be different.')
+        seen.add(text)
