@@ -23,7 +23,7 @@ def shared() -> Path:
     """The folder with the published annotations (`data/`) and the published code's outputs (`fixtures/`).
 
     They are third-party data that the repository may not hold. The folder is the value of CATSPLIT_SHARED or,
-    without it, `shared` beside the repository; where there is none, a test that needs it is skipped and says so.
+    without it, `shared` beside the repository; where there is none, the tests that need it are skipped.
     """
     named = os.environ.get("CATSPLIT_SHARED")
     folder = Path(named).expanduser() if named else ROOT.parent / "shared"

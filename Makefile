@@ -1,0 +1,50 @@
+# Two commands do everything: `make book` and `make test`. Both set up .venv first and find it done the next time.
+
+PYTHON ?= python3
+BIN := .venv/bin
+TIMED := $(PYTHON) scripts/timed.py
+
+# Longer than any cell of the book takes on an old laptop; _config.yml gives the same to the book.
+CELL_SECONDS := 600
+
+# Renders the clips of the embedded benchmark and passes them through its backbone, unless that was done before.
+BENCHMARK := $(BIN)/catsplit stage render && $(BIN)/catsplit extract stage
+
+# A kernel of the person's own, named python3 too, must not run the chapters instead of the one in .venv.
+export JUPYTER_PREFER_ENV_PATH := 1
+
+.PHONY: help setup benchmark book test lock strip clean
+
+help:
+	@echo "make book    set up, prepare the embedded benchmark, run every chapter, build the book"
+	@echo "make test    set up, prepare the embedded benchmark, lint, unit tests, run every chapter as a test"
+	@echo "make lock    resolve requirements.lock again (make lock UPGRADE=--upgrade for newer versions)"
+	@echo "make strip   remove outputs and execution counts from the notebooks"
+	@echo "make clean   remove the built book"
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no program $(PYTHON): install Python 3.11, 3.12 or 3.13."; exit 1; }
+	@$(TIMED) --first "Set-up" $(PYTHON) scripts/setup.py
+
+benchmark: setup
+	@$(TIMED) "Embedded benchmark" sh -c '$(BENCHMARK)'
+
+book: benchmark
+	@$(TIMED) "Chapters and pages" $(BIN)/jupyter-book build --all -W -n --keep-going .
+	@echo
+	@$(TIMED) --report
+	@$(PYTHON) -c 'import pathlib; print("\nThe book is ready: open", pathlib.Path("_build/html/index.html").resolve().as_uri())'
+
+test: benchmark
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest tests book --nbmake --nbmake-kernel=python3 --nbmake-timeout=$(CELL_SECONDS)
+
+lock: setup
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra book $(UPGRADE) pyproject.toml \
+		-o requirements.lock --custom-compile-command "make lock"
+
+strip: setup
+	$(BIN)/python scripts/strip_outputs.py book/*.ipynb
+
+clean:
+	rm -rf _build

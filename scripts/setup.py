@@ -1,0 +1,142 @@
+"""Fill .venv with exactly what requirements.lock names, and with the package; do nothing where that is done.
+
+It runs on whatever python3 a machine has, so it must parse on old ones too: standard library only, nothing
+newer than Python 3.6. The file .venv/set-up.json tells a finished set-up from one that was begun and killed.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "set-up.json"
+LOCK = ROOT / "requirements.lock"
+LOWEST, BEYOND = (3, 11), (3, 14)
+
+ABOUT = """
+import json, sys, importlib.metadata as m
+print(json.dumps([list(sys.version_info[:3]), m.version("torch"), m.version("catsplit")]))
+"""
+
+
+def main():
+    os.chdir(str(ROOT))
+    # Two makes at once would write the same .venv: the second waits here and then finds the work done.
+    with open(str(LOCK)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        begun = stamp()
+        if begun == {"finished": key()} and about():
+            return report("nothing to do")
+        reusable = "finished" in begun if begun else (VENV / "pyvenv.cfg").exists()
+        install(anew=not (reusable and supported(venv_version())))
+        return report("done")
+
+
+def key():
+    """What the content of .venv depends on: the pins, the package's description, this script, and the folder,
+    because the programs in .venv/bin name it."""
+    digest = hashlib.sha256(str(ROOT).encode())
+    for path in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def stamp():
+    try:
+        return json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def ask(code):
+    """What the Python of .venv prints for `code`, as JSON; None where it doesn't run."""
+    try:
+        answer = subprocess.check_output([str(PYTHON), "-c", code], stderr=subprocess.DEVNULL)
+        return json.loads(answer.decode())
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+
+
+def about():
+    return ask(ABOUT)
+
+
+def venv_version():
+    return ask("import sys; print(list(sys.version_info[:2]))")
+
+
+def supported(version):
+    return version is not None and LOWEST <= tuple(version[:2]) < BEYOND
+
+
+def install(anew):
+    if anew:
+        make_venv()
+    STAMP.write_text(json.dumps({"begun": key()}))
+    uv_pin = re.search(r"^uv==[^\s;]+", LOCK.read_text(), re.M).group()
+    run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv_pin)
+    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON)]
+    run(*(uv + ["--compile-bytecode", "-r", LOCK.name]))
+    run(*(uv + ["--no-deps", "--no-build-isolation", "-e", "."]))
+    # Written beside and renamed, so that no kill leaves half a stamp.
+    beside = STAMP.with_name("set-up.json.part")
+    beside.write_text(json.dumps({"finished": key()}))
+    beside.replace(STAMP)
+
+
+def make_venv():
+    if not supported(sys.version_info):
+        stop(f"catsplit needs Python 3.11, 3.12 or 3.13, and {sys.executable} is {sys.version.split()[0]}: "
+             "name another one, for example with `make book PYTHON=python3.12`.")
+    try:
+        import ensurepip  # noqa: F401  (Debian and Ubuntu ship Python without it)
+    except ImportError:
+        stop("This Python can't make virtual environments because its part ensurepip is missing: install it "
+             "(on Debian and Ubuntu with `sudo apt install python3-venv`) and run make again.")
+    if VENV.exists():
+        print("Set-up: .venv is unfinished or no longer works; building it anew from what was downloaded.",
+              flush=True)
+    VENV.mkdir(exist_ok=True)
+    # The mark stays while the rest goes, so that a kill in the middle of this is noticed too.
+    STAMP.write_text(json.dumps({"begun": key()}))
+    for child in VENV.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(str(child))
+        elif child != STAMP:
+            child.unlink()
+    run(sys.executable, "-m", "venv", str(VENV))
+
+
+def run(*command):
+    # A person's own settings for other Pythons must not send the packages somewhere else.
+    elsewhere = ("PYTHONHOME", "PYTHONPATH", "UV_PYTHON", "UV_SYSTEM_PYTHON", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    environment["PIP_USER"] = "0"
+    if subprocess.call(command, env=environment) != 0:
+        stop(f"Set-up stopped at `{' '.join(command)}`, whose message is above: run make again when that is "
+             "mended; what was downloaded is kept.")
+
+
+def report(what):
+    found = about()
+    if found is None:
+        stop("Set-up went through but .venv doesn't work: delete the folder .venv and run make again.")
+    (major, minor, micro), torch, catsplit = found
+    print(f"Set-up: {what}. .venv has Python {major}.{minor}.{micro}, torch {torch}, catsplit {catsplit}.",
+          flush=True)
+
+
+def stop(sentence):
+    sys.exit("\n" + sentence)
+
+
+if __name__ == "__main__":
+    main()
