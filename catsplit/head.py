@@ -119,7 +119,7 @@ class Head:
         """Where the row of `label` comes from.
 
         A row of the base classifier answers `{"method": "base", "split_from": None}`. A row made by an edit
-        tells the category it was split from ("split_from"), the origin of that category in its turn ("parent")
+        tells the category it was split from ("split_from"), that category's own origin ("parent")
         where it came from an edit too, and all that the method said: its name ("method"), the modifier text
         ("modifier"), the dictionary entry that supplied the vector ("source") and its score ("score").
         """
