@@ -1,0 +1,146 @@
+"""The modifier dictionary: what tells a fine-grained category from its siblings, as a vector in weight space.
+
+A subcategory is a coarse concept and a modifier: "Pushing something from left to right" is "Pushing
+something" and "from left to right". The fine-grained categories that the head already knows are grouped by
+their concept; a group's prototype is the mean of its members' rows, and the modifier vector of a member is
+its row minus the prototype (paper, section 4.1). A new row is the coarse category's row plus such a vector.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from catsplit.errors import HeadError
+from catsplit.head import Head, Rows
+
+
+class Split(Protocol):
+    """What a method must know of a split; `catsplit.benchmark.Split` is one."""
+
+    @property
+    def coarse(self) -> str:
+        """The category to split."""
+
+    @property
+    def subcategories(self) -> tuple[str, ...]:
+        """Full label texts of the k subcategories, in the order of the new rows."""
+
+    @property
+    def modifiers(self) -> tuple[str, ...]:
+        """Their k modifier texts, in the same order."""
+
+
+class Entry(NamedTuple):
+    """One entry of the dictionary."""
+
+    label: str
+    modifier: str
+    group: str
+    vector: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """M modifier vectors read from a head.
+
+    Attributes:
+        labels: full label text of each entry, t_y.
+        modifiers: its modifier text, t_m.
+        groups: the pseudo-coarse category that each entry belongs to.
+        vectors: (M, D), v_m: the entry's row minus the prototype of its group.
+    """
+
+    labels: tuple[str, ...]
+    modifiers: tuple[str, ...]
+    groups: tuple[str, ...]
+    vectors: Tensor
+
+    @classmethod
+    def from_head(
+        cls, head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]
+    ) -> "Dictionary":
+        """Read the modifier vectors of every group of two or more; groups of one have no modifier.
+
+        Args:
+            groups: {pseudo-coarse text: its fine-grained categories}, all of them labels of the head; the
+                `untouched_groups` of a taxonomy.
+            modifiers: {fine-grained category: its modifier text}.
+
+        Raises:
+            HeadError: a member isn't a label of the head, is in two groups or has no modifier text; or no
+                group has two members.
+        """
+        check_groups(head, groups, modifiers)
+        members = [(group, label) for group, labels in groups.items() if len(labels) > 1 for label in labels]
+        if not members:
+            raise HeadError(
+                f"None of the {len(groups)} groups has two members, so there is no modifier to learn from: "
+                "group fine-grained categories that share a concept."
+            )
+        vectors = torch.stack([head[label] - head.mean(groups[group]) for group, label in members])
+        names = tuple(label for _, label in members)
+        texts = tuple(modifiers[label] for label in names)
+        return cls(names, texts, tuple(group for group, _ in members), vectors)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(Entry, self.labels, self.modifiers, self.groups, self.vectors)
+
+    def subset(self, entries: Sequence[int]) -> "Dictionary":
+        """A dictionary of some entries by number; their vectors stay as they are, and so the prototypes.
+
+        Raises:
+            HeadError: no entry is left.
+        """
+        if len(entries) == 0:
+            raise HeadError("A dictionary needs one entry or more, but none is left.")
+        numbers = [int(entry) for entry in entries]
+        names = ([texts[i] for i in numbers] for texts in (self.labels, self.modifiers, self.groups))
+        return Dictionary(*map(tuple, names), self.vectors[numbers])
+
+
+def check_groups(head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]) -> None:
+    """Raise HeadError unless all members are labels of the head, each in one group, with a modifier."""
+    seen: dict[str, str] = {}
+    for group, labels in groups.items():
+        if not labels:
+            raise HeadError(f'The group "{group}" is empty: leave it out.')
+        for label in labels:
+            head.index(label)
+            if label in seen:
+                raise HeadError(f'"{label}" is in the groups "{seen[label]}" and "{group}": keep it in one.')
+            seen[label] = group
+            if len(labels) > 1 and not modifiers.get(label, "").strip():
+                raise HeadError(f'"{label}" of the group "{group}" has no modifier text: add one.')
+
+
+def new_rows(head: Head, split: Split, vectors: Tensor, origins: Sequence[Mapping[str, Any]]) -> Rows:
+    """Rows w_c + v_j from the vectors (k, D) of the k subcategories, with an origin for each.
+
+    Raises:
+        HeadError: the coarse category isn't there, or its subcategories, modifiers and vectors don't match.
+    """
+    check_split(head, split)
+    if vectors.shape != (len(split.subcategories), head.dim):
+        expected = (len(split.subcategories), head.dim)
+        raise HeadError(f'The vectors for "{split.coarse}" must be {expected}, not {tuple(vectors.shape)}.')
+    rows = head[split.coarse] + vectors
+    described = [{**origin, "modifier": text} for origin, text in zip(origins, split.modifiers, strict=True)]
+    return Rows(
+        zip(split.subcategories, rows, strict=True), dict(zip(split.subcategories, described, strict=True))
+    )
+
+
+def check_split(head: Head, split: Split) -> None:
+    """Raise HeadError unless the split's category is in the head and each subcategory has a modifier text."""
+    head.index(split.coarse)
+    k = len(split.subcategories)
+    if k < 2 or len(set(split.subcategories)) < k:
+        raise HeadError(f'"{split.coarse}" must be split into two or more different subcategories.')
+    if len(split.modifiers) != k or not all(text.strip() for text in split.modifiers):
+        raise HeadError(f'Each of the {k} subcategories of "{split.coarse}" needs one modifier text.')
