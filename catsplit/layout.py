@@ -1,0 +1,142 @@
+"""The files of a benchmark folder: JSON objects, tables of clips, and the folder that a category's name gives.
+
+The layout is that of the published SSv2-Split and FineGym-Split (Liu & Doughty, ICLR 2026, arXiv 2602.16545).
+"""
+
+import csv
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from catsplit.errors import BenchmarkError
+from catsplit.paths import atomic_path
+
+SCHEME = "group_scheme.json"
+LABELS = ("labels.json", "label.json")
+WORDINGS = "wordings.json"
+MODIFIERS = "modifiers.json"
+FT_SET, EQUIVALENT_SET, UNRELATED_SET = "ft_set.csv", "equivalent_set.csv", "unrelated_set.csv"
+
+# Names longer than this, in bytes, don't fit a folder on the common file systems once a suffix is added.
+_LONGEST = 200
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
+
+
+def choices(wrong: object, valid: Sequence[str]) -> str:
+    """A phrase that helps with a wrong name: the nearest of the valid ones, or all of them where they are few."""
+    near = difflib.get_close_matches(str(wrong), valid, n=3, cutoff=0.5)
+    if near and len(valid) > 6:
+        return "nearest: " + ", ".join(f'"{name}"' for name in near)
+    shown = ", ".join(f'"{name}"' for name in valid[:6])
+    return f"choose from: {shown}" + (f", … ({len(valid)} in all)" if len(valid) > 6 else "")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BenchmarkError: there is no such file, or it isn't one JSON object, or a key is in it twice.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        value = json.loads(text, object_pairs_hook=_without_repeats)
+    except OSError as error:
+        raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
+    except ValueError as error:
+        raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise BenchmarkError(f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected.")
+    return value
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f'the key "{next(key for key in keys if keys.count(key) > 1)}" occurs twice')
+    return found
+
+
+def write_json(path: Path, value: dict[str, Any], indent: int = 2) -> None:
+    """Write a JSON object whole or not at all, with the same bytes for the same value, ready to be edited."""
+    with atomic_path(path) as beside:
+        beside.write_bytes(json.dumps(value, indent=indent, ensure_ascii=False).encode())
+
+
+def read_texts(path: Path, what: str) -> dict[str, str]:
+    """Read a JSON object of texts, for example {fine-grained label: modifier}.
+
+    Raises:
+        BenchmarkError: as `read_json`, or a value isn't a text.
+    """
+    found = read_json(path)
+    for key, value in found.items():
+        if not isinstance(value, str):
+            raise BenchmarkError(f'{path} gives "{key}" the value {value!r} where {what}, a text, was expected.')
+    return found
+
+
+def read_table(path: Path, first: int, last: int) -> tuple[list[str], list[int]]:
+    """Read a table of clips: in each line a path, a comma and a row number; no header.
+
+    Args:
+        path: the csv file, with either kind of line end; a path that holds a comma may be quoted.
+        first, last: the smallest and the largest row number that may occur.
+
+    Returns:
+        The n paths and their n rows, in the file's order.
+
+    Raises:
+        BenchmarkError: the file can't be read, a line is something else, or a clip occurs twice.
+    """
+    paths: list[str] = []
+    rows: list[int] = []
+    line = 0
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            for fields in reader:
+                line = reader.line_num
+                if not fields:
+                    continue
+                # A comma that nobody quoted can only belong to the path, because a row is a number.
+                clip, row = fields[0] if len(fields) == 2 else ",".join(fields[:-1]), int(fields[-1])
+                if not clip or not first <= row <= last:
+                    raise ValueError
+                paths.append(clip)
+                rows.append(row)
+    except OSError as error:
+        raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
+    except (ValueError, csv.Error) as error:
+        raise BenchmarkError(
+            f"Line {line} of {path} isn't a clip's path, a comma and a row number from {first} to {last}: "
+            "a table of clips has no header and one clip a line."
+        ) from error
+    if len(set(paths)) < len(paths):
+        seen: set[str] = set()
+        twice = next(clip for clip in paths if clip in seen or seen.add(clip))
+        raise BenchmarkError(f'{path} lists the clip "{twice}" twice.')
+    return paths, rows
+
+
+def write_table(path: Path, clips: Iterable[tuple[str, int]], line_end: str = "\r\n") -> None:
+    """Write a table of clips whole or not at all; the published tables end their lines as csv files do."""
+    with atomic_path(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator=line_end).writerows(clips)
+
+
+def folder_name(coarse: str) -> str:
+    """The name of the folder that holds a split's three sets: the coarse label itself wherever it can be one.
+
+    A label that a file system would refuse ("jump/hop", one of 300 letters) gets a name made of its first
+    letters and a short hash, so that two labels never share a folder.
+    """
+    clean = _FORBIDDEN.sub("_", coarse).strip(" .")
+    if clean == coarse and clean not in (*LABELS, "train.csv", "val.csv") and len(coarse.encode()) <= _LONGEST:
+        return coarse
+    digest = hashlib.sha256(coarse.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{clean.encode()[: _LONGEST - 9].decode(errors='ignore')}-{digest}"
