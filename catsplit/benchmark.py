@@ -1,7 +1,7 @@
 """A benchmark folder: the labels of a part, its clips, and the three sets of clips of each split.
 
-The layout is that of the published SSv2-Split and FineGym-Split (Liu & Doughty, ICLR 2026, arXiv 2602.16545, and
-the notes that come with their annotations). `write_benchmark` writes it; pixels are nobody's business here.
+The layout is that of the published SSv2-Split and FineGym-Split (Liu & Doughty, ICLR 2026, arXiv 2602.16545,
+and the notes that come with their annotations). `write_benchmark` writes it; nothing here looks at pixels.
 """
 
 import warnings
@@ -78,11 +78,11 @@ class Benchmark:
             folder: the folder that holds group_scheme.json.
             part: "A" or "B".
             videos: the folder of the videos, flat or nested, whatever their endings; needed by `path` only.
-            wording: "exact", or a name in the folder's wordings.json: the subcategories to split then take its
-                labels and modifiers, while `labels` and the taxonomy stay as they are.
+            wording: "exact", or a name in the folder's wordings.json: the subcategories to split then take
+                its labels and modifiers, while `labels` and the taxonomy stay as they are.
 
         Raises:
-            BenchmarkError: a file is missing or contradicts another, or the part or the wording doesn't exist.
+            BenchmarkError: a file is missing or contradicts another, or there is no such part or wording.
 
         Warns:
             UserWarning: for each of `problems`.
@@ -90,7 +90,9 @@ class Benchmark:
         folder = Path(folder).expanduser().absolute()
         taxonomy = _read_taxonomy(folder)
         if part not in taxonomy.parts:
-            raise BenchmarkError(f"{folder} has no part {part!r}: {layout.choices(part, tuple(taxonomy.parts))}.")
+            raise BenchmarkError(
+                f"{folder} has no part {part!r}: {layout.choices(part, tuple(taxonomy.parts))}."
+            )
         labels = taxonomy.label_space(part)
         source = folder / layout.WORDINGS
         wordings, kinds = read_wordings(source, taxonomy)
@@ -118,7 +120,8 @@ class Benchmark:
         return benchmark
 
     def __repr__(self) -> str:
-        return f"Benchmark({str(self.folder)!r}, part {self.part}: {len(self.labels)} labels, {len(self.splits)} splits)"
+        size = f"{len(self.labels)} labels, {len(self.splits)} splits"
+        return f"Benchmark({str(self.folder)!r}, part {self.part}: {size})"
 
     def split(self, coarse: str) -> Split:
         """The split of a coarse category.
@@ -130,7 +133,9 @@ class Benchmark:
             if split.coarse == coarse:
                 return split
         names = tuple(split.coarse for split in self.splits)
-        raise BenchmarkError(f'Part {self.part} has no category "{coarse}" to split ({layout.choices(coarse, names)}).')
+        raise BenchmarkError(
+            f'Part {self.part} has no category "{coarse}" to split ({layout.choices(coarse, names)}).'
+        )
 
     def clips(self, name: str) -> "pd.DataFrame":
         """The part's "train" or "val" clips: columns path and row (0 … C − 1), in the file's order.
@@ -139,11 +144,11 @@ class Benchmark:
             BenchmarkError: there is no such set, or its file is damaged.
         """
         if name not in ("train", "val"):
-            raise BenchmarkError(f'There are no clips {name!r}: {layout.choices(name, ("train", "val"))}.')
+            raise BenchmarkError(f"There are no clips {name!r}: {layout.choices(name, ('train', 'val'))}.")
         return _frame(self._val if name == "val" else self._table(f"{name}.csv"))
 
     def ft_set(self, coarse: str) -> "pd.DataFrame":
-        """Training clips of the subcategories, with the new rows C … C + k − 1, for the methods that learn."""
+        """Training clips of the subcategories, with the new rows C … C + k − 1, for methods that learn."""
         return _frame(self._new_rows(coarse, layout.FT_SET))
 
     def equivalent_set(self, coarse: str) -> "pd.DataFrame":
@@ -153,7 +158,7 @@ class Benchmark:
     def unrelated_set(self, coarse: str) -> "pd.DataFrame":
         """Validation clips of all untouched categories, with their old rows: they measure locality.
 
-        It is the validation set without the row of `coarse`, so it is drawn from there where no file holds it.
+        It is the validation set without the row of `coarse`, and drawn from there where no file holds it.
         """
         row = self.split(coarse).row
         stored = self._split_folder(coarse) / layout.UNRELATED_SET
@@ -161,7 +166,9 @@ class Benchmark:
             return _frame(self._val).loc[lambda clips: clips["row"] != row].reset_index(drop=True)
         table = layout.read_table(stored, 0, len(self.labels) - 1)
         if row in table[1]:
-            raise BenchmarkError(f'{stored} holds clips of row {row}, "{coarse}" itself, which is no untouched category.')
+            raise BenchmarkError(
+                f'{stored} holds clips of row {row}, "{coarse}" itself, which is no untouched category.'
+            )
         return _frame(table)
 
     def path(self, clip: str) -> Path:
@@ -189,7 +196,9 @@ class Benchmark:
                 ("validation", self._val, layout.EQUIVALENT_SET),
             ):
                 total = table[1].count(row)
-                counts.append(f"{total - len(self._new_rows(coarse, own)[0])} of the row's {total} {name} clips")
+                counts.append(
+                    f"{total - len(self._new_rows(coarse, own)[0])} of the row's {total} {name} clips"
+                )
             found.append(f"{sentence} Row {row}: {' and '.join(counts)} belong to the other category.")
         return tuple(found)
 
@@ -216,7 +225,9 @@ class Benchmark:
             needed += [folder / layout.FT_SET, folder / layout.EQUIVALENT_SET]
         missing = [str(file) for file in needed if not file.is_file()]
         if missing:
-            raise BenchmarkError(f"{missing[0]} is missing ({len(missing)} of the part's {len(needed)} tables are).")
+            raise BenchmarkError(
+                f"{missing[0]} is missing ({len(missing)} of the part's {len(needed)} tables are)."
+            )
 
 
 def _frame(table: _Table) -> "pd.DataFrame":
@@ -253,5 +264,7 @@ def _read_labels(folder: Path) -> tuple[str, ...] | None:
         raise BenchmarkError(f"{folder} has neither {' nor '.join(layout.LABELS)}, the label of each row.")
     rows: Mapping[str, object] = layout.read_json(files[0])
     if sorted(map(repr, rows.values())) != sorted(map(repr, range(len(rows)))):
-        raise BenchmarkError(f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once.")
+        raise BenchmarkError(
+            f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once."
+        )
     return tuple(sorted(rows, key=rows.__getitem__))

@@ -28,25 +28,26 @@ def write_benchmark(
 ) -> None:
     """Write a benchmark folder that `Benchmark.open` and the published loaders read.
 
-    For each part: labels.json with the labels in the order of `taxonomy.label_space`; train.csv and val.csv with
-    the clips in the table's order; and for each coarse category its ft_set (training clips) and equivalent_set
-    (validation clips) under the new rows C, C + 1, …, in the order of its group, and its unrelated_set, which is
-    val.csv without the category's row. Beside them group_scheme.json, modifiers.json and, where given,
-    wordings.json. The same arguments give the same bytes; the folder appears whole or not at all.
+    For each part: labels.json with the labels in the order of `taxonomy.label_space`; train.csv and val.csv
+    with the clips in the table's order; and for each coarse category its ft_set (training clips) and
+    equivalent_set (validation clips) under the new rows C, C + 1, …, in the order of its group, and its
+    unrelated_set, which is val.csv without the category's row. Beside them group_scheme.json, modifiers.json
+    and, where given, wordings.json. The same arguments give the same bytes; the folder appears whole or not
+    at all.
 
     Args:
-        folder: where to write; it is made. Where it exists, it must already hold these very files (others may be
-            there too), and then nothing is written.
+        folder: where to write; it is made. Where it exists, it must already hold these very files (others may
+            be there too), and then nothing is written.
         taxonomy: groups, parts, label order and modifier texts.
         clips: one clip a row, with the columns "path" (unique), "fine" (a fine-grained label of the
             taxonomy) and "set" ("train" or "val").
-        wordings: {name, for example "paraphrased": {fine-grained label: {"label": text, "modifier": text}}}; each
-            covers every subcategory of at least one part, and no two siblings share a text.
+        wordings: {name, for example "paraphrased": {fine-grained label: {"label": text, "modifier": text}}};
+            each covers every subcategory of at least one part, and no two siblings share a text.
         kinds: {coarse label: type of split, for example "direction"}.
 
     Raises:
-        BenchmarkError: a column is missing, a path, label or set is not as said above, a wording or a kind names
-            something unknown, or the folder holds other files under these names.
+        BenchmarkError: a column is missing, a path, label or set is not as said above, a wording or a kind
+            names something unknown, or the folder holds other files under these names.
         CacheError: the folder can't be written.
     """
     folder = Path(folder).expanduser().absolute()
@@ -96,7 +97,9 @@ def _checked_clips(clips: "pd.DataFrame", taxonomy: Taxonomy) -> dict[str, list[
     """{"train": [(path, fine-grained label), …], "val": …}."""
     missing = [column for column in ("path", "fine", "set") if column not in getattr(clips, "columns", ())]
     if missing:
-        raise BenchmarkError(f'The table of clips lacks the column "{missing[0]}"; it needs path, fine and set.')
+        raise BenchmarkError(
+            f'The table of clips lacks the column "{missing[0]}"; it needs path, fine and set.'
+        )
     table: dict[str, list[tuple[str, str]]] = {"train": [], "val": []}
     for number, (path, fine, name) in enumerate(zip(clips["path"], clips["fine"], clips["set"], strict=True)):
         where = f"Row {number} of the table of clips"
@@ -104,13 +107,17 @@ def _checked_clips(clips: "pd.DataFrame", taxonomy: Taxonomy) -> dict[str, list[
             raise BenchmarkError(f'{where} has the set {name!r} where "train" or "val" was expected.')
         if fine not in taxonomy.group_of:
             hint = layout.choices(fine, tuple(taxonomy.group_of))
-            raise BenchmarkError(f"{where} has the label {fine!r}, which isn't fine-grained in the taxonomy ({hint}).")
+            raise BenchmarkError(
+                f"{where} has the label {fine!r}, which isn't fine-grained in the taxonomy ({hint})."
+            )
         if not isinstance(path, str) or not path or path[0] == "\ufeff" or set(path) & set("\r\n\x00"):
             raise BenchmarkError(f"{where} has the path {path!r} where a text of one line was expected.")
         table[name].append((path, fine))
     repeated = [path for path, count in Counter(clips["path"]).items() if count > 1]
     if repeated:
-        raise BenchmarkError(f'The table of clips has "{repeated[0]}" twice: one clip has one label and one set.')
+        raise BenchmarkError(
+            f'The table of clips has "{repeated[0]}" twice: one clip has one label and one set.'
+        )
     return table
 
 
@@ -135,13 +142,13 @@ def _checked_extras(
 def _check_folder_names(taxonomy: Taxonomy) -> None:
     for part, collapsed in taxonomy.parts.items():
         if layout.folder_name(part) != part or part.endswith(".json"):
-            raise BenchmarkError(f'The part "{part}" can\'t be written: its name can\'t be that of a folder.')
+            raise BenchmarkError(f"The part \"{part}\" can't be written: its name can't be that of a folder.")
         names = Counter(layout.folder_name(coarse).casefold() for coarse in collapsed)
         alike = [coarse for coarse in collapsed if names[layout.folder_name(coarse).casefold()] > 1]
         if alike:
             raise BenchmarkError(
-                f'The coarse labels "{alike[0]}" and "{alike[1]}" of part {part} differ in case only, and would '
-                "share one folder on many machines: rename one."
+                f'The coarse labels "{alike[0]}" and "{alike[1]}" of part {part} differ in case only, and '
+                "would share one folder on many machines: rename one."
             )
 
 
@@ -154,5 +161,5 @@ def _check_same(new: Path, folder: Path) -> None:
     for file in _files(new):
         if not (folder / file).is_file() or not filecmp.cmp(new / file, folder / file, shallow=False):
             raise BenchmarkError(
-                f"{folder} is there already and has another {file}: choose a new folder, or remove that one first."
+                f"{folder} is there already and has another {file}: choose a new folder, or remove that one."
             )

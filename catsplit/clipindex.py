@@ -19,8 +19,8 @@ class _Video(NamedTuple):
 class ClipIndex:
     """Finds videos by their stem, whatever their ending, anywhere below a folder that is walked once.
 
-    The annotations say "78687.mp4" where Something-Something V2 distributes "78687.webm", and people keep clips
-    flat, by class or by the first digits; all of these are found.
+    The annotations say "78687.mp4" where Something-Something V2 distributes "78687.webm", and people keep
+    clips flat, by class or by the first digits; all of these are found.
 
     Args:
         folder: the folder of the videos.
@@ -56,7 +56,8 @@ class ClipIndex:
             best = [video for video in best if os.path.splitext(video.path)[1].lower() == ending] or best
         if len(best) > 1:
             raise ClipError(
-                f'The clip "{clip}" could be {best[0].path} or {best[1].path}: keep one of them below {self.folder}.'
+                f'The clip "{clip}" could be {best[0].path} or {best[1].path}: keep one of them below '
+                f"{self.folder}."
             )
         return Path(best[0].path)
 
@@ -68,14 +69,17 @@ class ClipIndex:
         stem = _parts(clip)[-1]
         if not self._videos:
             raise ClipError(
-                f"{self.folder} holds no video ({', '.join(sorted(ENDINGS))}), so not that of the clip \"{clip}\"."
+                f'{self.folder} holds no videos, so not that of the clip "{clip}"; known endings are '
+                f"{', '.join(sorted(ENDINGS))}."
             )
         hint = choices(stem, tuple(self._videos))
-        raise ClipError(f'None of the {len(self._videos)} videos below {self.folder} is the clip "{clip}" ({hint}).')
+        raise ClipError(
+            f'None of the {len(self._videos)} videos below {self.folder} is the clip "{clip}" ({hint}).'
+        )
 
 
 def _parts(clip: str) -> tuple[str, ...]:
-    """The folders and the stem of a clip; a stem may hold points, so only an ending of videos is taken off."""
+    """The folders and the stem of a clip; a stem may hold points, so only a video's ending is taken off."""
     parts = PurePosixPath(clip.replace("\\", "/")).parts or ("",)
     stem, ending = os.path.splitext(parts[-1])
     return (*parts[:-1], stem if ending.lower() in ENDINGS else parts[-1])

@@ -1,4 +1,4 @@
-"""The files of a benchmark folder: JSON objects, tables of clips, and the folder that a category's name gives.
+"""The files of a benchmark folder: JSON objects, tables of clips, and the folder of each category.
 
 The layout is that of the published SSv2-Split and FineGym-Split (Liu & Doughty, ICLR 2026, arXiv 2602.16545).
 """
@@ -27,7 +27,7 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 
 
 def choices(wrong: object, valid: Sequence[str]) -> str:
-    """A phrase that helps with a wrong name: the nearest of the valid ones, or all of them where they are few."""
+    """A phrase that helps with a wrong name: the nearest valid ones, or all of them where they are few."""
     near = difflib.get_close_matches(str(wrong), valid, n=3, cutoff=0.5)
     if near and len(valid) > 6:
         return "nearest: " + ", ".join(f'"{name}"' for name in near)
@@ -49,7 +49,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise BenchmarkError(f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected.")
+        raise BenchmarkError(
+            f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected."
+        )
     return value
 
 
@@ -76,7 +78,9 @@ def read_texts(path: Path, what: str) -> dict[str, str]:
     found = read_json(path)
     for key, value in found.items():
         if not isinstance(value, str):
-            raise BenchmarkError(f'{path} gives "{key}" the value {value!r} where {what}, a text, was expected.')
+            raise BenchmarkError(
+                f'{path} gives "{key}" the value {value!r} where {what}, a text, was expected.'
+            )
     return found
 
 
@@ -136,7 +140,11 @@ def folder_name(coarse: str) -> str:
     letters and a short hash, so that two labels never share a folder.
     """
     clean = _FORBIDDEN.sub("_", coarse).strip(" .")
-    if clean == coarse and clean not in (*LABELS, "train.csv", "val.csv") and len(coarse.encode()) <= _LONGEST:
+    if (
+        clean == coarse
+        and clean not in (*LABELS, "train.csv", "val.csv")
+        and len(coarse.encode()) <= _LONGEST
+    ):
         return coarse
     digest = hashlib.sha256(coarse.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{clean.encode()[: _LONGEST - 9].decode(errors='ignore')}-{digest}"

@@ -1,9 +1,9 @@
 """Modifier texts drawn from labels: what a subcategory's label says beyond its coarse category's.
 
 "Pushing something from left to right" is "Pushing something" and "from left to right" (Liu & Doughty, ICLR
-2026, arXiv 2602.16545, section 4.1). The paper doesn't say how its modifier texts were made; this is our rule.
-It knows English function words and endings, but no data set's vocabulary: a modifier is made of words of its own
-label, in their order, and what can't be taken apart safely stays whole.
+2026, arXiv 2602.16545, section 4.1). The paper doesn't say how its modifier texts were made; this is our
+rule. It knows English function words and endings, but no data set's vocabulary: a modifier is made of words
+of its own label, in their order, and what can't be taken apart safely stays whole.
 """
 
 from collections import Counter
@@ -26,25 +26,25 @@ from catsplit.words import (
 def extract_modifiers(
     coarse: str, siblings: Sequence[str], given: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Draw from each subcategory's label the words that tell it from the coarse category and from its siblings.
+    """Draw from each subcategory's label the words that tell it from the coarse category and its siblings.
 
     The rules, in this order:
 
-    1. A label that continues the coarse label keeps the continuation; otherwise the words that all siblings begin
-       with go, back to the end of a phrase ("Dropping something with spatial relation" has siblings that begin
-       with "Dropping something").
-    2. Phrases that end every sibling's label tell nothing apart, and go; but a bare particle belongs to the verb
-       before it ("slide down").
-    3. In the head phrase, and in one that "and" or "or" joins to it, the words of the coarse label go, in whatever
-       inflection; a number keeps what it counts.
-    4. Every later phrase (a function word and what it governs) goes whole or stays whole, because half a phrase is
-       no English: "against something" stays even where "something" is shared. An infinitive of the shared verb goes
-       ("Pretending to squeeze something") unless words that depend on it stay.
-    5. A coarse label that lists concepts ("Closing something and Opening something") shares only the words that
-       every sibling has, and the noun that ends the list ("ring and arch jump").
-    6. What is then empty, or the same for two siblings, falls back to a longer text: the label without its shared
-       beginning, if some sibling lacks one of these words, and at last the whole label. So an unmarked member,
-       the "Squeezing something" beside a "Pretending to squeeze something", is its own modifier.
+    1. A label that continues the coarse label keeps the continuation; otherwise the words that all siblings
+       begin with go, back to the end of a phrase ("Dropping something with spatial relation" has siblings
+       that begin with "Dropping something").
+    2. Phrases that end every sibling's label tell nothing apart, and go; but a bare particle belongs to the
+       verb before it ("slide down").
+    3. In the head phrase, and in one that "and" or "or" joins to it, the words of the coarse label go, in
+       whatever inflection; a number keeps what it counts.
+    4. Every later phrase (a function word and what it governs) goes whole or stays whole, because half a
+       phrase is no English: "against something" stays even where "something" is shared. An infinitive of the
+       shared verb goes ("Pretending to squeeze something") unless words that depend on it stay.
+    5. A coarse label that lists concepts ("Closing something and Opening something") shares only the words
+       that every sibling has, and the noun that ends the list ("ring and arch jump").
+    6. What is then empty, or the same for two siblings, falls back to a longer text: the label without its
+       shared beginning, if some sibling lacks one of these words, and at last the whole label. So an unmarked
+       member, the "Squeezing something" beside a "Pretending to squeeze something", is its own modifier.
 
     Args:
         coarse: the coarse label, or the pseudo-coarse text of a group.
@@ -62,14 +62,16 @@ def extract_modifiers(
         raise BenchmarkError(f'The subcategories of "{coarse}" must be different labels, none of them empty.')
     family = _Family(coarse, siblings)
     ladders = {
-        label: [given[label]] if label in given else family.ladder(number) for number, label in enumerate(siblings)
+        label: [given[label]] if label in given else family.ladder(number)
+        for number, label in enumerate(siblings)
     }
     steps = dict.fromkeys(siblings, 0)
     while True:
         found = {label: ladders[label][steps[label]] for label in siblings}
         counts = Counter(text.casefold() for text in found.values())
         clashing = [
-            label for label in siblings
+            label
+            for label in siblings
             if counts[found[label].casefold()] > 1 and steps[label] + 1 < len(ladders[label])
         ]
         if not clashing:
@@ -77,7 +79,9 @@ def extract_modifiers(
         for label in clashing:
             steps[label] += 1
     if len(set(found.values())) < len(found):
-        raise BenchmarkError(f'The modifiers given for "{coarse}" leave two of its subcategories with the same text.')
+        raise BenchmarkError(
+            f'The modifiers given for "{coarse}" leave two of its subcategories with the same text.'
+        )
     return found
 
 
@@ -118,7 +122,7 @@ class _Family:
         return content - stems(start), functions
 
     def _difference(self, phrases: list[Tokens], concept: Counter[str], functions: set[str]) -> Tokens:
-        """Apply rules 3 and 4; an infinitive is judged last, because it may only go with all that depends on it."""
+        """Apply rules 3 and 4; infinitives are judged last, as one may only go with all that depends on it."""
         whole = concept.copy()
         stays: list[bool] = []
         found: list[Tokens] = []
@@ -185,7 +189,7 @@ def _without_shared_end(siblings: list[list[Tokens]], coarse: Tokens) -> list[li
     """Take away the phrases that end all siblings' labels."""
     while len(siblings) > 1 and all(siblings) and len({keys(phrases[-1]) for phrases in siblings}) == 1:
         if not stems(siblings[0][-1]):
-            # A particle is the coarse concept's only where it directly follows it ("piked salto forward off").
+            # A particle is the coarse concept's where it directly follows that ("piked salto forward off").
             heads = [phrases[0] for phrases in siblings if has_head(phrases) and len(phrases) == 2]
             if not any(head[-1].stem in stems(coarse) for head in heads):
                 break

@@ -2,8 +2,8 @@
 
 A benchmark groups its fine-grained categories into coarse ones. In part A the coarse categories of list A are
 collapsed, so that the classifier knows "Pushing something" but not its nine kinds, and all others stay
-fine-grained; part B is the reverse (Liu & Doughty, ICLR 2026, arXiv 2602.16545, section 5.1). A taxonomy holds
-that scheme and the modifier text of every fine-grained category, and touches neither clips nor tensors.
+fine-grained; part B is the reverse (Liu & Doughty, ICLR 2026, arXiv 2602.16545, section 5.1). A taxonomy
+holds that scheme and the modifier text of every fine-grained category, and touches neither clips nor tensors.
 """
 
 from collections import Counter
@@ -26,17 +26,17 @@ class Taxonomy:
     """A grouping of fine-grained categories, frozen and checked.
 
     Attributes:
-        groups: {coarse label: its fine-grained labels}; every fine-grained label is in exactly one group. A group
-            of one is a fine-grained category that belongs to no coarse one.
+        groups: {coarse label: its fine-grained labels}; every fine-grained label is in exactly one group. A
+            group of one is a fine-grained category that belongs to no coarse one.
         parts: {"A": the coarse labels collapsed in part A, "B": …}.
-        modifiers: {fine-grained label: modifier text}. What is given wins; the rest is drawn from the labels by
-            `extract_modifiers`, so that the mapping is always whole.
-        label_order: {part: its labels in the order of the classifier's rows}, where that isn't the groups' order.
+        modifiers: {fine-grained label: modifier text}. What is given wins; the rest is drawn from the labels
+            by `extract_modifiers`, so that the mapping is always whole.
+        label_order: {part: its labels in the order of the classifier's rows}, where the groups' order isn't it.
 
     Raises:
-        BenchmarkError: an empty or repeated label, an empty group, a part that collapses an unknown category, one
-            of another part or one without two subcategories, or a modifier text that is empty or not a sibling's
-            only.
+        BenchmarkError: an empty or repeated label, an empty group, a part that collapses an unknown category,
+            one of another part or one without two subcategories, or a modifier text that is empty or not a
+            sibling's only.
     """
 
     groups: Mapping[str, Sequence[str]]
@@ -48,7 +48,9 @@ class Taxonomy:
         for name in ("groups", "parts", "label_order"):
             found = getattr(self, name)
             if not isinstance(found, Mapping):
-                raise BenchmarkError(f"The {name} of a taxonomy are a mapping of lists, not {type(found).__name__}.")
+                raise BenchmarkError(
+                    f"The {name} of a taxonomy are a mapping of lists, not {type(found).__name__}."
+                )
             frozen = {key: _labels(name, key, labels) for key, labels in found.items()}
             object.__setattr__(self, name, MappingProxyType(frozen))
         self._check_groups()
@@ -62,11 +64,13 @@ class Taxonomy:
         group_of: dict[str, str] = {}
         for coarse, labels in self.groups.items():
             if not labels:
-                raise BenchmarkError(f'The group "{coarse}" is empty: give it its fine-grained labels or remove it.')
+                raise BenchmarkError(
+                    f'The group "{coarse}" is empty: give it its fine-grained labels or remove it.'
+                )
             for fine in labels:
                 if fine in group_of:
                     raise BenchmarkError(
-                        f'"{fine}" is in the groups "{group_of[fine]}" and "{coarse}": keep it in one of them.'
+                        f'"{fine}" is in the groups "{group_of[fine]}" and "{coarse}": keep it in one.'
                     )
                 group_of[fine] = coarse
         object.__setattr__(self, "group_of", MappingProxyType(group_of))
@@ -75,25 +79,31 @@ class Taxonomy:
         part_of: dict[str, str] = {}
         for part, collapsed in self.parts.items():
             if part in _RESERVED:
-                raise BenchmarkError(f'A part can\'t be named "{part}": the file of a taxonomy uses that key.')
+                raise BenchmarkError(
+                    f'A part can\'t be named "{part}": the file of a taxonomy uses that key.'
+                )
             for coarse in collapsed:
                 if coarse not in self.groups:
                     hint = choices(coarse, tuple(self.groups))
                     raise BenchmarkError(f'Part {part} collapses "{coarse}", which is no group ({hint}).')
                 if coarse in part_of:
                     raise BenchmarkError(
-                        f'Parts {part_of[coarse]} and {part} both collapse "{coarse}": keep it in one of them, so '
-                        "that its subcategories stay fine-grained in the other."
+                        f'Parts {part_of[coarse]} and {part} both collapse "{coarse}": keep it in one of '
+                        "them, so that its subcategories stay fine-grained in the other."
                     )
                 if len(self.groups[coarse]) < 2:
-                    raise BenchmarkError(f'Part {part} collapses "{coarse}", which has one subcategory: nothing to split.')
+                    raise BenchmarkError(
+                        f'Part {part} collapses "{coarse}", which has one subcategory: nothing to split.'
+                    )
                 part_of[coarse] = part
 
     def _all_modifiers(self) -> dict[str, str]:
         for fine, text in self.modifiers.items():
             if fine not in self.group_of:
                 hint = choices(fine, tuple(self.group_of))
-                raise BenchmarkError(f'A modifier is given for "{fine}", which is no fine-grained label ({hint}).')
+                raise BenchmarkError(
+                    f'A modifier is given for "{fine}", which is no fine-grained label ({hint}).'
+                )
             if not isinstance(text, str) or not text.strip():
                 raise BenchmarkError(f'The modifier of "{fine}" is {text!r}: give it a text or leave it out.')
         object.__setattr__(self, "_given", dict(self.modifiers))
@@ -102,7 +112,9 @@ class Taxonomy:
             given = {fine: self.modifiers[fine] for fine in labels if fine in self.modifiers}
             repeated = [text for text, count in Counter(given.values()).items() if count > 1]
             if repeated:
-                raise BenchmarkError(f'Two subcategories of "{coarse}" have the modifier "{repeated[0]}": give them different ones.')
+                raise BenchmarkError(
+                    f'Two subcategories of "{coarse}" have the modifier "{repeated[0]}": change one of them.'
+                )
             found |= extract_modifiers(coarse, labels, given)
         return found
 
@@ -118,7 +130,7 @@ class Taxonomy:
                 )
 
     def _collapsed(self, part: str) -> tuple[str, ...]:
-        """The part's labels in the groups' order; a text that names two things is there once (see `problems`)."""
+        """The part's labels in the groups' order; a text that names two things is there once."""
         collapsed = set(self.split_categories(part))
         labels = ([coarse] if coarse in collapsed else fine for coarse, fine in self.groups.items())
         return tuple(dict.fromkeys(label for group in labels for label in group))
@@ -142,7 +154,7 @@ class Taxonomy:
         return self.parts[part]
 
     def untouched_groups(self, part: str) -> Mapping[str, tuple[str, ...]]:
-        """{pseudo-coarse text: labels} of everything that is fine-grained in the part, groups of one included.
+        """{pseudo-coarse text: labels} of all that is fine-grained in the part, groups of one included.
 
         Raises:
             BenchmarkError: there is no such part.
@@ -156,7 +168,7 @@ class Taxonomy:
         return tuple(sentence for part in self.parts for sentence in self.clashes(part).values())
 
     def clashes(self, part: str) -> Mapping[str, str]:
-        """{coarse label: sentence} for each label of a part that names two categories, which then share one row.
+        """{coarse label: sentence} for each label of a part that names two categories and so has one row for both.
 
         "(BB) salto forward tucked" in part A of the published FineGym-Split is one.
         """
@@ -171,11 +183,11 @@ class Taxonomy:
         return MappingProxyType(found)
 
     def with_modifiers(self, modifiers: Mapping[str, str]) -> "Taxonomy":
-        """The same taxonomy with some modifier texts replaced, for example by `layout.read_texts` of an edited file."""
+        """The same taxonomy with other texts for some labels; `layout.read_texts` reads them from JSON."""
         return Taxonomy(self.groups, self.parts, {**self._given, **modifiers}, self.label_order)
 
     def save(self, path: Path) -> None:
-        """Write everything to a JSON file that people can edit: the published group_scheme.json and two keys more."""
+        """Write JSON that people can edit: the published group_scheme.json with the modifiers and label order."""
         order = {part: list(labels) for part, labels in self.label_order.items()}
         more = {"modifiers": dict(self.modifiers)} | ({"label_order": order} if order else {})
         write_json(path, self.scheme() | more, indent=4)
@@ -197,7 +209,9 @@ class Taxonomy:
             raise BenchmarkError(f'{path} has no key "group_scheme", so it holds no taxonomy.')
         parts = {key: value for key, value in content.items() if key not in _RESERVED}
         try:
-            return cls(content["group_scheme"], parts, content.get("modifiers", {}), content.get("label_order", {}))
+            return cls(
+                content["group_scheme"], parts, content.get("modifiers", {}), content.get("label_order", {})
+            )
         except BenchmarkError as error:
             raise BenchmarkError(f"{path}: {error}") from error
 
@@ -216,7 +230,9 @@ def _labels(name: str, key: object, labels: object) -> tuple[str, ...]:
     found = tuple(labels)
     for label in found:
         if not isinstance(label, str) or not label.strip():
-            raise BenchmarkError(f'"{key}" in the {name} lists {label!r} where a label, a text, was expected.')
+            raise BenchmarkError(
+                f'"{key}" in the {name} lists {label!r} where a label, a text, was expected.'
+            )
     repeated = [label for label, count in Counter(found).items() if count > 1]
     if repeated:
         raise BenchmarkError(f'"{key}" in the {name} lists "{repeated[0]}" twice.')

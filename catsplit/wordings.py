@@ -1,7 +1,7 @@
 """Other words for the same subcategories, and the type of each split: the file wordings.json.
 
-With the same wording in both parts of a benchmark, retrieval is a look-up. A paraphrase of the subcategories to
-split tells how much of a result that was; the labels of the classifier itself never change.
+With the same wording in both parts of a benchmark, retrieval is a look-up. A paraphrase of the subcategories
+to split tells how much of a result that was; the labels of the classifier itself never change.
 """
 
 from collections.abc import Mapping
@@ -37,11 +37,12 @@ def read_wordings(path: Path, taxonomy: Taxonomy) -> tuple[dict[str, Wording], d
 def reworded(
     taxonomy: Taxonomy, part: str, wording: Wording, source: str
 ) -> dict[str, tuple[tuple[str, str], ...]]:
-    """{coarse label: (label, modifier) of each of its subcategories in the other words} for the part's splits.
+    """{coarse label: (label, modifier) of each of its subcategories in other words} for the part's splits.
 
     Raises:
-        BenchmarkError: the wording names an unknown label, lacks a subcategory of the part or one of its two texts,
-            or gives two siblings the same text or a subcategory the text of another label of the classifier.
+        BenchmarkError: the wording names an unknown label, lacks a subcategory of the part or one of its two
+            texts, or gives two siblings the same text or a subcategory the text of another label of the
+            classifier.
     """
     for fine in wording:
         if fine not in taxonomy.group_of:
@@ -59,7 +60,8 @@ def reworded(
         taken = (labels - {coarse}) & {label for label, _ in texts}
         if taken:
             raise BenchmarkError(
-                f'{source} rewords a subcategory of "{coarse}" as "{min(taken)}", already a label of part {part}.'
+                f'{source} rewords a subcategory of "{coarse}" as "{min(taken)}", which is already a label of '
+                f"part {part}."
             )
         found[coarse] = texts
     return found
@@ -80,6 +82,8 @@ def check_kinds(taxonomy: Taxonomy, kinds: Mapping[str, str], source: str) -> No
     coarse = tuple(name for names in taxonomy.parts.values() for name in names)
     for name, kind in kinds.items():
         if name not in coarse:
-            raise BenchmarkError(f'{source} has a kind for "{name}", which no part splits ({choices(name, coarse)}).')
+            raise BenchmarkError(
+                f'{source} has a kind for "{name}", which no part splits ({choices(name, coarse)}).'
+            )
         if not isinstance(kind, str) or not kind.strip():
             raise BenchmarkError(f'{source} has {kind!r} as the kind of "{name}" where a text was expected.')

@@ -1,4 +1,4 @@
-"""Labels as words: cutting them into tokens and phrases, and telling an English function word from a content word."""
+"""Labels as words: tokens, phrases, and which English words are function words."""
 
 import re
 from collections import Counter
@@ -10,10 +10,10 @@ _ARTICLES = frozenset("a an the".split())
 _CLAUSE = frozenset("and or but nor so because until while when as if then without".split())
 _CONJUNCTIONS = _CLAUSE | frozenset("that which who than".split())
 _FUNCTION_WORDS = _CONJUNCTIONS | frozenset(
-    """about above across after against along among around at away back before behind below beneath beside between
-    beyond by down during for from in inside into near of off on onto out outside over past per through throughout
-    to toward towards under underneath up upon via with within
-    am are be been being is was were can cannot could did do does doesn't don't had has have may might must not will
+    """about above across after against along among around at away back before behind below beneath beside
+    between beyond by down during for from in inside into near of off on onto out outside over past per
+    through throughout to toward towards under underneath up upon via with within am are be been being is was
+    were can cannot could did do does doesn't don't had has have may might must not will
     its his her their your my our already almost also just only still""".split()
 )
 _PLACEHOLDERS = _ARTICLES | frozenset("and or something someone somebody somewhere thing things".split())
@@ -70,7 +70,7 @@ class Token(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """The word without its ending, so that "Squeezing" and "squeeze" meet: the first of Porter's steps."""
+        """The word without its ending, so that "Squeezing" and "squeeze" meet: Porter's first step."""
         word = self.key
         for ending in ("ing", "ed", "s"):
             if word.endswith(ending) and len(word) >= len(ending) + 3 and not word.endswith("ss"):
@@ -108,8 +108,8 @@ def contains(whole: Tokens, part: Tokens) -> bool:
 def phrases_of(tokens: Tokens) -> list[Tokens]:
     """Cut a label before each mark, and before each function word that follows a content word.
 
-    The first phrase is the head ("stretched salto forward"); each later one begins with the function word that
-    governs it ("with 1.5 turn").
+    The first phrase is the head ("stretched salto forward"); each later one begins with the function word
+    that governs it ("with 1.5 turn").
     """
     phrases: list[Tokens] = []
     for token in tokens:
