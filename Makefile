@@ -30,7 +30,8 @@ benchmark: setup
 	@$(TIMED) "Embedded benchmark" sh -c '$(BENCHMARK)'
 
 book: benchmark
-	@$(TIMED) "Chapters and pages" $(BIN)/jupyter-book build --all -W -n --keep-going .
+	@$(TIMED) "Chapters and pages" $(BIN)/jupyter-book build --all -W -n --keep-going . || { \
+		echo "The book was not built: the chapter and the error, or the warnings, are named above."; exit 1; }
 	@echo
 	@$(TIMED) --report
 	@$(PYTHON) -c 'import pathlib; print("\nThe book is ready: open", pathlib.Path("_build/html/index.html").resolve().as_uri())'

@@ -20,6 +20,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "set-up.json"
 LOCK = ROOT / "requirements.lock"
 LOWEST, BEYOND = (3, 11), (3, 14)
+BEGUN = json.dumps({"begun": True})
 
 ABOUT = """
 import json, sys, importlib.metadata as m
@@ -32,21 +33,26 @@ def main():
     # Two makes at once would write the same .venv: the second waits here and then finds the work done.
     with open(str(LOCK)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        begun = stamp()
-        if begun == {"finished": key()} and about():
+        state, works = stamp(), about() is not None
+        if state == finished() and works:
             return report("nothing to do")
-        reusable = "finished" in begun if begun else (VENV / "pyvenv.cfg").exists()
-        install(anew=not (reusable and supported(venv_version())))
+        if state:
+            # What was finished for other pins is brought up to date. Not so after a move, as the programs in
+            # .venv/bin name their folder, nor after a kill, which may have left halves of packages.
+            keep = works and state.get("folder") == str(ROOT)
+        else:
+            keep = (VENV / "pyvenv.cfg").exists() and supported(venv_version())
+        install(anew=not keep)
         return report("done")
 
 
-def key():
-    """What the content of .venv depends on: the pins, the package's description, this script, and the folder,
-    because the programs in .venv/bin name it."""
-    digest = hashlib.sha256(str(ROOT).encode())
+def finished():
+    """The stamp of a .venv that is what this clone needs: made in this folder, by this script, for these pins
+    and this pyproject.toml."""
+    digest = hashlib.sha256()
     for path in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
         digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return {"finished": digest.hexdigest(), "folder": str(ROOT)}
 
 
 def stamp():
@@ -70,7 +76,7 @@ def about():
 
 
 def venv_version():
-    return ask("import sys; print(list(sys.version_info[:2]))")
+    return ask("import sys; print(list(sys.version_info[:3]))")
 
 
 def supported(version):
@@ -80,7 +86,7 @@ def supported(version):
 def install(anew):
     if anew:
         make_venv()
-    STAMP.write_text(json.dumps({"begun": key()}))
+    STAMP.write_text(BEGUN)
     uv_pin = re.search(r"^uv==[^\s;]+", LOCK.read_text(), re.M).group()
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv_pin)
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON)]
@@ -88,7 +94,7 @@ def install(anew):
     run(*(uv + ["--no-deps", "--no-build-isolation", "-e", "."]))
     # Written beside and renamed, so that no kill leaves half a stamp.
     beside = STAMP.with_name("set-up.json.part")
-    beside.write_text(json.dumps({"finished": key()}))
+    beside.write_text(json.dumps(finished()))
     beside.replace(STAMP)
 
 
@@ -106,7 +112,7 @@ def make_venv():
               flush=True)
     VENV.mkdir(exist_ok=True)
     # The mark stays while the rest goes, so that a kill in the middle of this is noticed too.
-    STAMP.write_text(json.dumps({"begun": key()}))
+    STAMP.write_text(BEGUN)
     for child in VENV.iterdir():
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(str(child))
