@@ -5,13 +5,13 @@ and the notes that come with their annotations). `write_benchmark` writes it; no
 """
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit import layout
+from catsplit.benchmark_reader import read_taxonomy
 from catsplit.benchmark_writer import write_benchmark
 from catsplit.clipindex import ClipIndex
 from catsplit.errors import BenchmarkError
@@ -88,7 +88,7 @@ class Benchmark:
             UserWarning: for each of `problems`.
         """
         folder = Path(folder).expanduser().absolute()
-        taxonomy = _read_taxonomy(folder)
+        taxonomy = read_taxonomy(folder)
         if part not in taxonomy.parts:
             raise BenchmarkError(
                 f"{folder} has no part {part!r}: {layout.choices(part, tuple(taxonomy.parts))}."
@@ -234,37 +234,3 @@ def _frame(table: _Table) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.DataFrame({"path": table[0], "row": table[1]})
-
-
-def _read_taxonomy(folder: Path) -> Taxonomy:
-    scheme = folder / layout.SCHEME
-    if not scheme.is_file():
-        inside = sorted(path.parent.name for path in folder.glob(f"*/{layout.SCHEME}"))
-        if (folder.parent / layout.SCHEME).is_file():
-            hint = f": give {folder.parent}, and the part by its name"
-        else:
-            hint = f": it holds the benchmarks {', '.join(inside)}" if inside else ""
-        raise BenchmarkError(f"{folder} has no {layout.SCHEME}, so it is no benchmark folder{hint}.")
-    taxonomy = Taxonomy.load(scheme)
-    order = {part: labels for part in taxonomy.parts if (labels := _read_labels(folder / part)) is not None}
-    modifiers = folder / layout.MODIFIERS
-    texts = layout.read_texts(modifiers, "a modifier") if modifiers.exists() else {}
-    try:
-        return Taxonomy(taxonomy.groups, taxonomy.parts, texts, order)
-    except BenchmarkError as error:
-        raise BenchmarkError(f"{folder}: {error}") from error
-
-
-def _read_labels(folder: Path) -> tuple[str, ...] | None:
-    """The labels in the order of their rows; None where the part isn't there at all."""
-    if not folder.is_dir():
-        return None
-    files = [folder / name for name in layout.LABELS if (folder / name).is_file()]
-    if not files:
-        raise BenchmarkError(f"{folder} has neither {' nor '.join(layout.LABELS)}, the label of each row.")
-    rows: Mapping[str, object] = layout.read_json(files[0])
-    if sorted(map(repr, rows.values())) != sorted(map(repr, range(len(rows)))):
-        raise BenchmarkError(
-            f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once."
-        )
-    return tuple(sorted(rows, key=rows.__getitem__))

@@ -1,9 +1,9 @@
 """Modifier texts drawn from labels: what a subcategory's label says beyond its coarse category's.
 
 "Pushing something from left to right" is "Pushing something" and "from left to right" (Liu & Doughty, ICLR
-2026, arXiv 2602.16545, section 4.1). The paper doesn't say how its modifier texts were made; this is our
-rule. It knows English function words and endings, but no data set's vocabulary: a modifier is made of words
-of its own label, in their order, and what can't be taken apart safely stays whole.
+2026, arXiv 2602.16545). The rules that take the one from the other are our own. They know English function
+words and endings, but no data set's vocabulary: a modifier is made of words of its own label, in their order,
+and what can't be taken apart safely stays whole.
 """
 
 from collections import Counter
@@ -21,6 +21,8 @@ from catsplit.words import (
     stems,
     text_of,
 )
+
+_AND = ("and", "&")
 
 
 def extract_modifiers(
@@ -113,16 +115,18 @@ class _Family:
         """Stems of the shared content words, with how often each may go, and the shared function words."""
         content = stems(self.coarse)
         functions = {token.key for token in self.coarse if token.is_function}
-        if any(token.key in ("and", "&") for token in self.coarse):
+        if any(token.key in _AND for token in self.coarse):
             for tokens in self.siblings:
                 content &= stems(tokens)
                 functions &= set(keys(tokens))
-            if not all(contains(self.coarse, tokens) for tokens in self.siblings):
-                content |= stems([token for token in self.coarse if token.is_content][-1:])
+            joint = max(n for n, token in enumerate(self.coarse) if token.key in _AND)
+            last = [token for token in self.coarse[joint:] if token.is_content]
+            if len(last) > 1 and not all(contains(self.coarse, tokens) for tokens in self.siblings):
+                content |= stems(last[-1:])
         return content - stems(start), functions
 
     def _difference(self, phrases: list[Tokens], concept: Counter[str], functions: set[str]) -> Tokens:
-        """Apply rules 3 and 4; infinitives are judged last, as one may only go with all that depends on it."""
+        """Apply rules 3 and 4; infinitives come last, as one may only go with all that depends on it."""
         whole = concept.copy()
         stays: list[bool] = []
         found: list[Tokens] = []

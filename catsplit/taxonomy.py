@@ -2,7 +2,7 @@
 
 A benchmark groups its fine-grained categories into coarse ones. In part A the coarse categories of list A are
 collapsed, so that the classifier knows "Pushing something" but not its nine kinds, and all others stay
-fine-grained; part B is the reverse (Liu & Doughty, ICLR 2026, arXiv 2602.16545, section 5.1). A taxonomy
+fine-grained; part B is the reverse (Liu & Doughty, ICLR 2026, arXiv 2602.16545). A taxonomy
 holds that scheme and the modifier text of every fine-grained category, and touches neither clips nor tensors.
 """
 
@@ -15,6 +15,7 @@ from types import MappingProxyType
 from catsplit.errors import BenchmarkError
 from catsplit.layout import choices, read_json, write_json
 from catsplit.modifier_text import extract_modifiers
+from catsplit.taxonomy_checks import check_order, check_parts, checked_groups, checked_labels
 
 __all__ = ["Taxonomy", "extract_modifiers"]
 
@@ -31,7 +32,8 @@ class Taxonomy:
         parts: {"A": the coarse labels collapsed in part A, "B": …}.
         modifiers: {fine-grained label: modifier text}. What is given wins; the rest is drawn from the labels
             by `extract_modifiers`, so that the mapping is always whole.
-        label_order: {part: its labels in the order of the classifier's rows}, where the groups' order isn't it.
+        label_order: {part: its labels in the order of the classifier's rows}, if not the groups' order.
+        group_of: {fine-grained label: its group's coarse label}, found from the groups.
 
     Raises:
         BenchmarkError: an empty or repeated label, an empty group, a part that collapses an unknown category,
@@ -45,57 +47,18 @@ class Taxonomy:
     label_order: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("modifiers", "groups", "parts", "label_order"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise BenchmarkError(f"The {name} must be a mapping, not {getattr(self, name)!r}.")
         for name in ("groups", "parts", "label_order"):
             found = getattr(self, name)
-            if not isinstance(found, Mapping):
-                raise BenchmarkError(
-                    f"The {name} of a taxonomy are a mapping of lists, not {type(found).__name__}."
-                )
-            frozen = {key: _labels(name, key, labels) for key, labels in found.items()}
+            frozen = {key: checked_labels(name, key, labels) for key, labels in found.items()}
             object.__setattr__(self, name, MappingProxyType(frozen))
-        self._check_groups()
-        self._check_parts()
+        object.__setattr__(self, "group_of", MappingProxyType(checked_groups(self.groups)))
+        check_parts(self.parts, self.groups, _RESERVED)
         object.__setattr__(self, "modifiers", MappingProxyType(self._all_modifiers()))
-        self._check_order()
-
-    def _check_groups(self) -> None:
-        if not self.groups:
-            raise BenchmarkError("A taxonomy needs at least one group of fine-grained categories.")
-        group_of: dict[str, str] = {}
-        for coarse, labels in self.groups.items():
-            if not labels:
-                raise BenchmarkError(
-                    f'The group "{coarse}" is empty: give it its fine-grained labels or remove it.'
-                )
-            for fine in labels:
-                if fine in group_of:
-                    raise BenchmarkError(
-                        f'"{fine}" is in the groups "{group_of[fine]}" and "{coarse}": keep it in one.'
-                    )
-                group_of[fine] = coarse
-        object.__setattr__(self, "group_of", MappingProxyType(group_of))
-
-    def _check_parts(self) -> None:
-        part_of: dict[str, str] = {}
-        for part, collapsed in self.parts.items():
-            if part in _RESERVED:
-                raise BenchmarkError(
-                    f'A part can\'t be named "{part}": the file of a taxonomy uses that key.'
-                )
-            for coarse in collapsed:
-                if coarse not in self.groups:
-                    hint = choices(coarse, tuple(self.groups))
-                    raise BenchmarkError(f'Part {part} collapses "{coarse}", which is no group ({hint}).')
-                if coarse in part_of:
-                    raise BenchmarkError(
-                        f'Parts {part_of[coarse]} and {part} both collapse "{coarse}": keep it in one of '
-                        "them, so that its subcategories stay fine-grained in the other."
-                    )
-                if len(self.groups[coarse]) < 2:
-                    raise BenchmarkError(
-                        f'Part {part} collapses "{coarse}", which has one subcategory: nothing to split.'
-                    )
-                part_of[coarse] = part
+        for part, order in self.label_order.items():
+            check_order(part, order, self._collapsed(part))
 
     def _all_modifiers(self) -> dict[str, str]:
         for fine, text in self.modifiers.items():
@@ -117,17 +80,6 @@ class Taxonomy:
                 )
             found |= extract_modifiers(coarse, labels, given)
         return found
-
-    def _check_order(self) -> None:
-        for part, order in self.label_order.items():
-            expected = set(self._collapsed(part))
-            if expected != set(order):
-                odd = sorted(expected ^ set(order))
-                where = "isn't a label of that part" if odd[0] in order else "is missing"
-                raise BenchmarkError(
-                    f"The labels of part {part} don't follow from the groups: "
-                    f'"{odd[0]}" {where} ({len(odd)} such labels).'
-                )
 
     def _collapsed(self, part: str) -> tuple[str, ...]:
         """The part's labels in the groups' order; a text that names two things is there once."""
@@ -168,7 +120,7 @@ class Taxonomy:
         return tuple(sentence for part in self.parts for sentence in self.clashes(part).values())
 
     def clashes(self, part: str) -> Mapping[str, str]:
-        """{coarse label: sentence} for each label of a part that names two categories and so has one row for both.
+        """{coarse label: sentence} for each label of a part that names two categories, with one row for both.
 
         "(BB) salto forward tucked" in part A of the published FineGym-Split is one.
         """
@@ -187,7 +139,7 @@ class Taxonomy:
         return Taxonomy(self.groups, self.parts, {**self._given, **modifiers}, self.label_order)
 
     def save(self, path: Path) -> None:
-        """Write JSON that people can edit: the published group_scheme.json with the modifiers and label order."""
+        """Write JSON that people can edit: a published group_scheme.json with modifiers and label order."""
         order = {part: list(labels) for part, labels in self.label_order.items()}
         more = {"modifiers": dict(self.modifiers)} | ({"label_order": order} if order else {})
         write_json(path, self.scheme() | more, indent=4)
@@ -219,21 +171,3 @@ class Taxonomy:
         # Read-only mappings can't be pickled, and a data loader's workers get the benchmark that way.
         fields = (self.groups, self.parts, self.modifiers, self.label_order)
         return Taxonomy, tuple(dict(mapping) for mapping in fields)
-
-
-def _labels(name: str, key: object, labels: object) -> tuple[str, ...]:
-    """A tuple of distinct texts, or the reason why it isn't one."""
-    if not isinstance(key, str) or not key.strip():
-        raise BenchmarkError(f"A key of the {name} is {key!r} where a text was expected.")
-    if isinstance(labels, (str, Mapping)) or not hasattr(labels, "__iter__"):
-        raise BenchmarkError(f'"{key}" in the {name} holds {labels!r} where a list of labels was expected.')
-    found = tuple(labels)
-    for label in found:
-        if not isinstance(label, str) or not label.strip():
-            raise BenchmarkError(
-                f'"{key}" in the {name} lists {label!r} where a label, a text, was expected.'
-            )
-    repeated = [label for label, count in Counter(found).items() if count > 1]
-    if repeated:
-        raise BenchmarkError(f'"{key}" in the {name} lists "{repeated[0]}" twice.')
-    return found

@@ -60,7 +60,7 @@ def reworded(
         taken = (labels - {coarse}) & {label for label, _ in texts}
         if taken:
             raise BenchmarkError(
-                f'{source} rewords a subcategory of "{coarse}" as "{min(taken)}", which is already a label of '
+                f'{source} rewords a subcategory of "{coarse}" as "{min(taken)}", already a label of '
                 f"part {part}."
             )
         found[coarse] = texts
