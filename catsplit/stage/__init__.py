@@ -1,0 +1,246 @@
+"""Stage-Split, the embedded benchmark: rendered clips of scripted actions in the published folder layout.
+
+It is synthetic. It stands in for SSv2-Split and FineGym-Split wherever no video data set can be had, goes through
+the same code from the mp4 file on, and its numbers must never be read as theirs.
+
+    benchmark = stage.load("A")               # labels, clips and splits; renders nothing
+    features = stage.features("A")            # of the validation clips; renders and extracts on first use
+    head = stage.head("A")                    # the shipped classifier's head
+"""
+
+import json
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catsplit.errors import BenchmarkError
+from catsplit.paths import cache_dir, sha256, writable
+from catsplit.stage.catalogue import ACTIONS, FAMILIES, MOTION_KINDS, NOVEL, STATE_KINDS, VERSION
+from catsplit.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from catsplit.backbones import Backbone
+    from catsplit.benchmark import Benchmark
+    from catsplit.features import FeatureSet
+    from catsplit.head import Head
+    from catsplit.stage.network import StageNet
+    from catsplit.video import Sampling
+
+__all__ = [
+    "MOTION_KINDS",
+    "NOVEL_CATEGORIES",
+    "STATE_KINDS",
+    "backbone",
+    "card",
+    "features",
+    "head",
+    "load",
+    "network",
+    "prepare",
+    "sampling",
+    "taxonomy",
+]
+
+PARTS = ("A", "B")
+WORDINGS = ("exact", "paraphrased")
+NOVEL_CATEGORIES = tuple(action.label for action in ACTIONS if action.family in NOVEL)
+
+
+@lru_cache(1)
+def taxonomy() -> Taxonomy:
+    """Groups, parts and modifiers (in the `exact` wording) of Stage-Split."""
+    return Taxonomy(
+        groups={action.label: action.fine for action in ACTIONS},
+        parts={part: tuple(action.label for action in ACTIONS if action.part == part) for part in PARTS},
+        modifiers={
+            fine: exact
+            for action in ACTIONS
+            if action.family
+            for fine, (exact, _) in zip(action.fine, FAMILIES[action.family], strict=True)
+        },
+    )
+
+
+def load(part: str = "A", wording: str = "exact") -> "Benchmark":
+    """Stage-Split's labels, clips and splits; nothing is rendered.
+
+    Args:
+        part: "A" or "B", the part whose coarse categories are collapsed and can be split.
+        wording: "exact", where modifiers read the same in both parts, or "paraphrased", where the subcategories to
+            split into are named in other words than the dictionary's.
+
+    Raises:
+        BenchmarkError: an unknown part or wording.
+        CacheError: the cache folder can't be written.
+    """
+    from catsplit.benchmark import Benchmark
+
+    _check_part(part)
+    if wording not in WORDINGS:
+        raise BenchmarkError(f"Stage-Split has no wording {wording!r}; it has 'exact' and 'paraphrased'.")
+    folder = _folder()
+    if not (folder / "group_scheme.json").exists():
+        _write_annotations(folder)
+    return Benchmark.open(folder, part, videos=folder / "videos", wording=wording)
+
+
+def prepare(clips: str | Sequence[str] = "val", *, workers: int | None = None, progress: bool = True) -> int:
+    """Render the clips that aren't there yet; whatever was damaged since is noticed by its checksum and made again.
+
+    Args:
+        clips: "val" (2,520 clips, about 15 MB), "train" (10,080), or the names of some.
+
+    Returns:
+        How many clips were rendered. Of two processes that ask at once, one renders and the other waits.
+
+    Raises:
+        BenchmarkError: an unknown set or name.
+        CacheError: the cache folder can't be written or its disk is full.
+    """
+    from filelock import FileLock
+
+    from catsplit.stage import render
+
+    names = render.clip_names(clips) if isinstance(clips, str) else list(dict.fromkeys(clips))
+    videos = writable(_folder() / "videos")
+    with FileLock(videos / ".lock"):
+        known = _checksums(videos)
+        damaged = [
+            name
+            for name in names
+            if name in known and (videos / name).exists() and sha256(videos / name) != known[name]
+        ]
+        for name in damaged:
+            (videos / name).unlink()
+        if damaged:
+            warnings.warn(
+                f"{len(damaged)} clips in {videos} were damaged, {damaged[0]} for one, and are rendered again.",
+                stacklevel=2,
+            )
+        made = render.render(videos, names, workers=workers, progress=progress)
+        new = [name for name in names if name not in known or name in damaged]
+        if new:
+            _write_checksums(videos, known | {name: sha256(videos / name) for name in new})
+    return made
+
+
+def sampling() -> "Sampling":
+    """How a clip of 20 frames becomes 2 views of 16 frames, 40 × 40 pixels."""
+    from catsplit.video import PRESETS
+
+    return PRESETS["stage"]
+
+
+def head(part: str) -> "Head":
+    """The head (C, 192) of the shipped base classifier of `part`, a row for each label of `load(part)`."""
+    from catsplit.head import Head
+
+    tensors, _ = _checkpoint(part)
+    labels = taxonomy().label_space(part)
+    return Head(tensors["head.weight"], tensors["head.bias"], labels)
+
+
+def network(part: str) -> "StageNet":
+    """The shipped base classifier of `part`, backbone and head in one module, ready to predict."""
+    from catsplit.stage.network import StageNet
+
+    tensors, _ = _checkpoint(part)
+    whole = StageNet(len(tensors["head.bias"]))
+    whole.load_state_dict(tensors)
+    return whole.eval()
+
+
+def backbone(part: str) -> "Backbone":
+    """The backbone of the shipped base classifier of `part`: views (B, 16, 40, 40, 3) to features (B, 192)."""
+    from catsplit.backbones import from_module
+
+    whole = network(part)
+    return from_module(whole, whole.features, name=f"stage-{part.lower()}", dim=whole.head.in_features)
+
+
+def card(part: str) -> dict:
+    """What is known of the shipped base classifier of `part`: data, recipe, seed, time, accuracies by split type."""
+    return _checkpoint(part)[1]
+
+
+def features(part: str, clips: str | Sequence[str] = "val", *, progress: bool = True) -> "FeatureSet":
+    """Features (N, 2, 192) of clips by the shipped backbone of `part`; rendered, decoded and kept on first use."""
+    from catsplit.features import extract
+
+    benchmark = load(part)
+    names = tuple(benchmark.clips(clips)["path"]) if isinstance(clips, str) else tuple(clips)
+    prepare(names, progress=progress)
+    return extract(names, benchmark.path, backbone(part), sampling(), source=f"Stage-Split {part}", progress=progress)
+
+
+def _check_part(part: str) -> None:
+    if part not in PARTS:
+        raise BenchmarkError(f"Stage-Split has no part {part!r}; it has 'A' and 'B'.")
+
+
+def _folder() -> Path:
+    return cache_dir() / f"stage-split-{VERSION}"
+
+
+def _write_annotations(folder: Path) -> None:
+    import pandas as pd
+
+    from catsplit.benchmark import write_benchmark
+    from catsplit.stage import render
+
+    labels = render.fine_labels()
+    rows = [
+        (name, labels[render.label_index(name)], split) for split in render.CLIPS for name in render.clip_names(split)
+    ]
+    texts = {
+        fine: {"label": label, "modifier": modifier}
+        for action in ACTIONS
+        if action.family
+        for fine, label, (_, modifier) in zip(action.fine, action.paraphrased, FAMILIES[action.family], strict=True)
+    }
+    write_benchmark(
+        folder,
+        taxonomy(),
+        pd.DataFrame(rows, columns=["path", "fine", "set"]),
+        {"paraphrased": texts},
+        {action.label: action.kind for action in ACTIONS if action.kind},
+    )
+
+
+def _checksums(videos: Path) -> dict[str, str]:
+    path = videos / "checksums.json"
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:
+        warnings.warn(
+            f"{path} was damaged; the clips beside it are checked no further and it is written anew.",
+            stacklevel=3,
+        )
+        return {}
+
+
+def _write_checksums(videos: Path, checksums: dict[str, str]) -> None:
+    from catsplit.paths import atomic_path
+
+    with atomic_path(videos / "checksums.json") as beside:
+        beside.write_text(json.dumps(checksums, sort_keys=True, indent=0))
+
+
+@lru_cache(2)
+def _checkpoint(part: str) -> tuple[dict, dict]:
+    from safetensors import safe_open
+
+    _check_part(part)
+    path = files("catsplit") / "assets" / f"stage-{part.lower()}.safetensors"
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        metadata = file.metadata()
+    if tuple(json.loads(metadata["labels"])) != taxonomy().label_space(part):
+        raise BenchmarkError(
+            f"{path} was trained on other labels than those of part {part}: train it again with "
+            f"`catsplit stage train --part {part}`."
+        )
+    return tensors, json.loads(metadata["card"])
