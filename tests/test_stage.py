@@ -39,7 +39,8 @@ def cache(tmp_path, monkeypatch):
 
 def test_it_is_as_large_as_promised():
     split = [a for a in ACTIONS if a.family]
-    assert len(split) >= 20 and len(render.fine_labels()) >= 56
+    assert len(split) >= 20
+    assert len(render.fine_labels()) >= 56
     assert len(set(render.fine_labels())) == len(render.fine_labels())
     kinds = {a.kind for a in split}
     assert kinds == {
@@ -78,7 +79,8 @@ def test_wordings_differ_in_the_targets_only(cache, part):
     assert exact.labels == other.labels
     for one, two in zip(exact.splits, other.splits, strict=True):
         assert (one.coarse, one.row, one.kind) == (two.coarse, two.row, two.kind)
-        assert not set(one.modifiers) & set(two.modifiers) and not set(one.subcategories) & set(two.subcategories)
+        assert not set(one.modifiers) & set(two.modifiers)
+        assert not set(one.subcategories) & set(two.subcategories)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -230,7 +232,8 @@ def test_every_moment_of_a_looped_action_is_equally_likely_in_every_frame():
 def test_the_shipped_classifier_is_small_and_good(part):
     card = stage.card(part)
     path = Path(stage.__file__).parent.parent / "assets" / f"stage-{part.lower()}.safetensors"
-    assert card["parameters"] <= 1_000_000 and path.stat().st_size <= 3_000_000
+    assert card["parameters"] <= 1_000_000
+    assert path.stat().st_size <= 3_000_000
     assert card["accuracy"] >= 85
 
 

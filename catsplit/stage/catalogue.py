@@ -9,7 +9,7 @@ occurs in the other.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from catsplit.stage import motions, states
+from catsplit.stage import endings, motions, states
 from catsplit.stage.scene import Scene
 
 # Per sibling: the modifier as the labels say it, and the same thing in other words.
@@ -94,12 +94,12 @@ ACTIONS = (
     Action("Lining things up", "A", "count", states.lining_up),
     Action("Covering something", "A", "completion", states.covering),
     Action("Filling something", "A", "completion", states.filling),
-    Action("Poking something", "A", "outcome", states.poking),
-    Action("Blowing on something", "A", "outcome", states.blowing),
-    Action("Picking something up", "A", "intent", states.picking_up),
-    Action("Throwing something", "A", "intent", states.throwing),
+    Action("Poking something", "A", "outcome", endings.poking),
+    Action("Blowing on something", "A", "outcome", endings.blowing),
+    Action("Picking something up", "A", "intent", endings.picking_up),
+    Action("Throwing something", "A", "intent", endings.throwing),
     Action("Taking something in a lift", "A", "vertical", motions.riding_lift),
-    Action("Squeezing something", "A", "breaking", states.squeezing),
+    Action("Squeezing something", "A", "breaking", endings.squeezing),
     Action("Dragging something on a string", "B", "direction", motions.dragging),
     Action("Driving a toy car", "B", "direction", motions.driving),
     Action("Swinging something on a rope", "B", "speed", motions.swinging),
@@ -112,14 +112,14 @@ ACTIONS = (
     Action("Hanging things on a line", "B", "count", states.hanging),
     Action("Opening something", "B", "completion", states.opening),
     Action("Tearing something", "B", "completion", states.tearing),
-    Action("Tilting something", "B", "outcome", states.tilting),
-    Action("Hitting something with a ball", "B", "outcome", states.hitting),
-    Action("Pouring something", "B", "intent", states.pouring),
-    Action("Taking something out of a box", "B", "intent", states.taking_out),
+    Action("Tilting something", "B", "outcome", endings.tilting),
+    Action("Hitting something with a ball", "B", "outcome", endings.hitting),
+    Action("Pouring something", "B", "intent", endings.pouring),
+    Action("Taking something out of a box", "B", "intent", endings.taking_out),
     Action("Turning a dial", "B", "rotation", motions.turning_dial),
-    Action("Marking something", "B", "drawing", states.marking),
-    Action("Waving a hand", "", None, states.waving),
-    Action("Holding something still", "", None, states.holding_still),
-    Action("Making something grow", "", None, states.growing),
-    Action("Flashing a light", "", None, states.flashing),
+    Action("Marking something", "B", "drawing", endings.marking),
+    Action("Waving a hand", "", None, endings.waving),
+    Action("Holding something still", "", None, endings.holding_still),
+    Action("Making something grow", "", None, endings.growing),
+    Action("Flashing a light", "", None, endings.flashing),
 )

@@ -70,7 +70,7 @@ def train(part: str, seed: int = 0, out: str | Path | None = None, *, progress: 
 
 
 def card(network: torch.nn.Module, part: str, seed: int, seconds: float) -> dict:
-    """What there is to know of a trained classifier, measured on the validation clips (centre crops, 16 even frames)."""
+    """What there is to know of a trained classifier, measured on the validation clips (centre crops)."""
     clips, places = decoded("val")
     rows = columns(part)
     logits = predict(network, clips, even_frames(clips.shape[1]))
@@ -80,7 +80,7 @@ def card(network: torch.nn.Module, part: str, seed: int, seconds: float) -> dict
         kinds.setdefault(render.action(place).kind or "groups of one", []).append(hit)
     return {
         "what": f"Base classifier of Stage-Split, part {part}: a synthetic benchmark of rendered clips",
-        "data": f"Stage-Split {stage.VERSION}, {len(render.clip_names('train'))} decoded mp4 clips, mixed-granularity labels",
+        "data": f"Stage-Split {stage.VERSION}, {len(render.clip_names('train'))} decoded mp4 clips, mixed granularity",
         "parameters": sum(p.numel() for p in network.parameters()),
         "recipe": RECIPE,
         "seed": seed,
@@ -93,7 +93,7 @@ def card(network: torch.nn.Module, part: str, seed: int, seconds: float) -> dict
 
 
 def measure(out: str | Path) -> Path:
-    """Measure what one frame and shuffled frames tell, with the one-frame network trained anew, and write it as JSON."""
+    """Measure what one frame (by a network trained for it) and shuffled frames tell, and write it as JSON."""
     clips, places = decoded("val")
     found = {part: evidence.shuffled(stage.network(part), clips, places, columns(part)) for part in stage.PARTS}
     result = {

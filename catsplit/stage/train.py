@@ -139,7 +139,7 @@ def fit(
 
 @torch.inference_mode()
 def predict(network: StageNet, clips: np.ndarray, frames: Sequence[int] | np.ndarray) -> Tensor:
-    """Logits (N, C) of the centre crops of decoded clips (N, T, H, W, 3), at `frames`, (t,) or one row a clip (N, t)."""
+    """Logits (N, C) of centre crops of decoded clips (N, T, H, W, 3), at `frames`: (t,), or one row a clip, (N, t)."""
     edge, logits = (clips.shape[2] - CROP) // 2, []
     frames = np.broadcast_to(np.asarray(frames), (len(clips), np.shape(frames)[-1]))
     for start in range(0, len(clips), 64):
