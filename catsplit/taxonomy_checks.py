@@ -68,8 +68,8 @@ def check_parts(parts: _Groups, groups: _Groups, reserved: Sequence[str]) -> Non
                 )
             if coarse in part_of:
                 raise BenchmarkError(
-                    f'Parts {part_of[coarse]} and {part} both collapse "{coarse}": keep it in one of them, so '
-                    "that its subcategories stay fine-grained in the other."
+                    f'Parts {part_of[coarse]} and {part} both collapse "{coarse}": keep it in one of them, '
+                    "so that its subcategories stay fine-grained in the other."
                 )
             if len(groups[coarse]) < 2:
                 raise BenchmarkError(
