@@ -13,6 +13,9 @@ BENCHMARK := $(BIN)/catsplit stage render && $(BIN)/catsplit extract stage
 # A kernel of the person's own, named python3 too, must not run the chapters instead of the one in .venv.
 export JUPYTER_PREFER_ENV_PATH := 1
 
+# Where it is set, every test and every chapter compiles PyTorch's Python files again, a quarter of a minute each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup benchmark book test lock strip clean
 
 help:

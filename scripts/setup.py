@@ -90,7 +90,7 @@ def install(anew):
     uv_pin = re.search(r"^uv==[^\s;]+", LOCK.read_text(), re.M).group()
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv_pin)
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON)]
-    run(*(uv + ["--compile-bytecode", "-r", LOCK.name]))
+    run(*(uv + ["-r", LOCK.name]))
     run(*(uv + ["--no-deps", "--no-build-isolation", "-e", "."]))
     # Written beside and renamed, so that no kill leaves half a stamp.
     beside = STAMP.with_name("set-up.json.part")
