@@ -90,9 +90,7 @@ class Benchmark:
         folder = Path(folder).expanduser().absolute()
         taxonomy = read_taxonomy(folder)
         if part not in taxonomy.parts:
-            raise BenchmarkError(
-                f"{folder} has no part {part!r}: {layout.choices(part, tuple(taxonomy.parts))}."
-            )
+            raise BenchmarkError(f"{folder} has no part {part!r}: {layout.choices(part, tuple(taxonomy.parts))}.")
         labels = taxonomy.label_space(part)
         source = folder / layout.WORDINGS
         wordings, kinds = read_wordings(source, taxonomy)
@@ -133,9 +131,7 @@ class Benchmark:
             if split.coarse == coarse:
                 return split
         names = tuple(split.coarse for split in self.splits)
-        raise BenchmarkError(
-            f'Part {self.part} has no category "{coarse}" to split ({layout.choices(coarse, names)}).'
-        )
+        raise BenchmarkError(f'Part {self.part} has no category "{coarse}" to split ({layout.choices(coarse, names)}).')
 
     def clips(self, name: str) -> "pd.DataFrame":
         """The part's "train" or "val" clips: columns path and row (0 … C − 1), in the file's order.
@@ -196,9 +192,7 @@ class Benchmark:
                 ("validation", self._val, layout.EQUIVALENT_SET),
             ):
                 total = table[1].count(row)
-                counts.append(
-                    f"{total - len(self._new_rows(coarse, own)[0])} of the row's {total} {name} clips"
-                )
+                counts.append(f"{total - len(self._new_rows(coarse, own)[0])} of the row's {total} {name} clips")
             found.append(f"{sentence} Row {row}: {' and '.join(counts)} belong to the other category.")
         return tuple(found)
 
@@ -225,9 +219,7 @@ class Benchmark:
             needed += [folder / layout.FT_SET, folder / layout.EQUIVALENT_SET]
         missing = [str(file) for file in needed if not file.is_file()]
         if missing:
-            raise BenchmarkError(
-                f"{missing[0]} is missing ({len(missing)} of the part's {len(needed)} tables are)."
-            )
+            raise BenchmarkError(f"{missing[0]} is missing ({len(missing)} of the part's {len(needed)} tables are).")
 
 
 def _frame(table: _Table) -> "pd.DataFrame":

@@ -45,7 +45,5 @@ def read_labels(folder: Path) -> tuple[str, ...] | None:
         raise BenchmarkError(f"{folder} has neither {' nor '.join(layout.LABELS)}, the label of each row.")
     rows: Mapping[str, object] = layout.read_json(files[0])
     if sorted(map(repr, rows.values())) != sorted(map(repr, range(len(rows)))):
-        raise BenchmarkError(
-            f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once."
-        )
+        raise BenchmarkError(f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once.")
     return tuple(sorted(rows, key=rows.__getitem__))

@@ -77,9 +77,7 @@ def _write_part(folder: Path, taxonomy: Taxonomy, part: str, table: dict[str, li
     labels = taxonomy.label_space(part)
     row_of = {label: row for row, label in enumerate(labels)}
     collapsed = set(taxonomy.split_categories(part))
-    base = {
-        fine: row_of[coarse if coarse in collapsed else fine] for fine, coarse in taxonomy.group_of.items()
-    }
+    base = {fine: row_of[coarse if coarse in collapsed else fine] for fine, coarse in taxonomy.group_of.items()}
     layout.write_json(folder / layout.LABELS[0], row_of)
     for name, clips in table.items():
         layout.write_table(folder / f"{name}.csv", ((path, base[fine]) for path, fine in clips))
@@ -97,9 +95,7 @@ def _checked_clips(clips: "pd.DataFrame", taxonomy: Taxonomy) -> dict[str, list[
     """{"train": [(path, fine-grained label), …], "val": …}."""
     missing = [column for column in ("path", "fine", "set") if column not in getattr(clips, "columns", ())]
     if missing:
-        raise BenchmarkError(
-            f'The table of clips lacks the column "{missing[0]}"; it needs path, fine and set.'
-        )
+        raise BenchmarkError(f'The table of clips lacks the column "{missing[0]}"; it needs path, fine and set.')
     table: dict[str, list[tuple[str, str]]] = {"train": [], "val": []}
     for number, (path, fine, name) in enumerate(zip(clips["path"], clips["fine"], clips["set"], strict=True)):
         where = f"Row {number} of the table of clips"
@@ -107,23 +103,17 @@ def _checked_clips(clips: "pd.DataFrame", taxonomy: Taxonomy) -> dict[str, list[
             raise BenchmarkError(f'{where} has the set {name!r} where "train" or "val" was expected.')
         if fine not in taxonomy.group_of:
             hint = layout.choices(fine, tuple(taxonomy.group_of))
-            raise BenchmarkError(
-                f"{where} has the label {fine!r}, which isn't fine-grained in the taxonomy ({hint})."
-            )
+            raise BenchmarkError(f"{where} has the label {fine!r}, which isn't fine-grained in the taxonomy ({hint}).")
         if not isinstance(path, str) or not path or path[0] == "\ufeff" or set(path) & set("\r\n\x00"):
             raise BenchmarkError(f"{where} has the path {path!r} where a text of one line was expected.")
         table[name].append((path, fine))
     repeated = [path for path, count in Counter(clips["path"]).items() if count > 1]
     if repeated:
-        raise BenchmarkError(
-            f'The table of clips has "{repeated[0]}" twice: one clip has one label and one set.'
-        )
+        raise BenchmarkError(f'The table of clips has "{repeated[0]}" twice: one clip has one label and one set.')
     return table
 
 
-def _checked_extras(
-    taxonomy: Taxonomy, wordings: Mapping[str, Wording], kinds: Mapping[str, str]
-) -> dict[str, object]:
+def _checked_extras(taxonomy: Taxonomy, wordings: Mapping[str, Wording], kinds: Mapping[str, str]) -> dict[str, object]:
     """The content of wordings.json."""
     for name, wording in wordings.items():
         if name in RESERVED:

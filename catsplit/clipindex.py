@@ -56,8 +56,7 @@ class ClipIndex:
             best = [video for video in best if os.path.splitext(video.path)[1].lower() == ending] or best
         if len(best) > 1:
             raise ClipError(
-                f'The clip "{clip}" could be {best[0].path} or {best[1].path}: keep one of them below '
-                f"{self.folder}."
+                f'The clip "{clip}" could be {best[0].path} or {best[1].path}: keep one of them below {self.folder}.'
             )
         return Path(best[0].path)
 
@@ -73,9 +72,7 @@ class ClipIndex:
                 f"{', '.join(sorted(ENDINGS))}."
             )
         hint = choices(stem, tuple(self._videos))
-        raise ClipError(
-            f'None of the {len(self._videos)} videos below {self.folder} is the clip "{clip}" ({hint}).'
-        )
+        raise ClipError(f'None of the {len(self._videos)} videos below {self.folder} is the clip "{clip}" ({hint}).')
 
 
 def _parts(clip: str) -> tuple[str, ...]:

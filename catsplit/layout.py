@@ -49,9 +49,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise BenchmarkError(
-            f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected."
-        )
+        raise BenchmarkError(f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected.")
     return value
 
 
@@ -78,9 +76,7 @@ def read_texts(path: Path, what: str) -> dict[str, str]:
     found = read_json(path)
     for key, value in found.items():
         if not isinstance(value, str):
-            raise BenchmarkError(
-                f'{path} gives "{key}" the value {value!r} where {what}, a text, was expected.'
-            )
+            raise BenchmarkError(f'{path} gives "{key}" the value {value!r} where {what}, a text, was expected.')
     return found
 
 
@@ -140,11 +136,7 @@ def folder_name(coarse: str) -> str:
     letters and a short hash, so that two labels never share a folder.
     """
     clean = _FORBIDDEN.sub("_", coarse).strip(" .")
-    if (
-        clean == coarse
-        and clean not in (*LABELS, "train.csv", "val.csv")
-        and len(coarse.encode()) <= _LONGEST
-    ):
+    if clean == coarse and clean not in (*LABELS, "train.csv", "val.csv") and len(coarse.encode()) <= _LONGEST:
         return coarse
     digest = hashlib.sha256(coarse.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{clean.encode()[: _LONGEST - 9].decode(errors='ignore')}-{digest}"

@@ -25,9 +25,7 @@ from catsplit.words import (
 _AND = ("and", "&")
 
 
-def extract_modifiers(
-    coarse: str, siblings: Sequence[str], given: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def extract_modifiers(coarse: str, siblings: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Draw from each subcategory's label the words that tell it from the coarse category and its siblings.
 
     The rules, in this order:
@@ -64,8 +62,7 @@ def extract_modifiers(
         raise BenchmarkError(f'The subcategories of "{coarse}" must be different labels, none of them empty.')
     family = _Family(coarse, siblings)
     ladders = {
-        label: [given[label]] if label in given else family.ladder(number)
-        for number, label in enumerate(siblings)
+        label: [given[label]] if label in given else family.ladder(number) for number, label in enumerate(siblings)
     }
     steps = dict.fromkeys(siblings, 0)
     while True:
@@ -81,9 +78,7 @@ def extract_modifiers(
         for label in clashing:
             steps[label] += 1
     if len(set(found.values())) < len(found):
-        raise BenchmarkError(
-            f'The modifiers given for "{coarse}" leave two of its subcategories with the same text.'
-        )
+        raise BenchmarkError(f'The modifiers given for "{coarse}" leave two of its subcategories with the same text.')
     return found
 
 

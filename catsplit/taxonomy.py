@@ -64,9 +64,7 @@ class Taxonomy:
         for fine, text in self.modifiers.items():
             if fine not in self.group_of:
                 hint = choices(fine, tuple(self.group_of))
-                raise BenchmarkError(
-                    f'A modifier is given for "{fine}", which is no fine-grained label ({hint}).'
-                )
+                raise BenchmarkError(f'A modifier is given for "{fine}", which is no fine-grained label ({hint}).')
             if not isinstance(text, str) or not text.strip():
                 raise BenchmarkError(f'The modifier of "{fine}" is {text!r}: give it a text or leave it out.')
         object.__setattr__(self, "_given", dict(self.modifiers))
@@ -161,9 +159,7 @@ class Taxonomy:
             raise BenchmarkError(f'{path} has no key "group_scheme", so it holds no taxonomy.')
         parts = {key: value for key, value in content.items() if key not in _RESERVED}
         try:
-            return cls(
-                content["group_scheme"], parts, content.get("modifiers", {}), content.get("label_order", {})
-            )
+            return cls(content["group_scheme"], parts, content.get("modifiers", {}), content.get("label_order", {}))
         except BenchmarkError as error:
             raise BenchmarkError(f"{path}: {error}") from error
 

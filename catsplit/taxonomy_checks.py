@@ -43,9 +43,7 @@ def checked_groups(groups: _Groups) -> dict[str, str]:
     group_of: dict[str, str] = {}
     for coarse, labels in groups.items():
         if not labels:
-            raise BenchmarkError(
-                f'The group "{coarse}" is empty: give it its fine-grained labels or remove it.'
-            )
+            raise BenchmarkError(f'The group "{coarse}" is empty: give it its fine-grained labels or remove it.')
         for fine in labels:
             if fine in group_of:
                 raise BenchmarkError(
@@ -72,9 +70,7 @@ def check_parts(parts: _Groups, groups: _Groups, reserved: Sequence[str]) -> Non
                     "so that its subcategories stay fine-grained in the other."
                 )
             if len(groups[coarse]) < 2:
-                raise BenchmarkError(
-                    f'Part {part} collapses "{coarse}", which has one subcategory: nothing to split.'
-                )
+                raise BenchmarkError(f'Part {part} collapses "{coarse}", which has one subcategory: nothing to split.')
             part_of[coarse] = part
 
 
@@ -84,6 +80,5 @@ def check_order(part: str, order: Sequence[str], labels: Sequence[str]) -> None:
     if odd:
         where = "isn't a label of that part" if odd[0] in order else "is missing"
         raise BenchmarkError(
-            f'The labels of part {part} don\'t follow from the groups: "{odd[0]}" {where} '
-            f"({len(odd)} such labels)."
+            f'The labels of part {part} don\'t follow from the groups: "{odd[0]}" {where} ({len(odd)} such labels).'
         )

@@ -34,9 +34,7 @@ def read_wordings(path: Path, taxonomy: Taxonomy) -> tuple[dict[str, Wording], d
     return content, kinds
 
 
-def reworded(
-    taxonomy: Taxonomy, part: str, wording: Wording, source: str
-) -> dict[str, tuple[tuple[str, str], ...]]:
+def reworded(taxonomy: Taxonomy, part: str, wording: Wording, source: str) -> dict[str, tuple[tuple[str, str], ...]]:
     """{coarse label: (label, modifier) of each of its subcategories in other words} for the part's splits.
 
     Raises:
@@ -60,8 +58,7 @@ def reworded(
         taken = (labels - {coarse}) & {label for label, _ in texts}
         if taken:
             raise BenchmarkError(
-                f'{source} rewords a subcategory of "{coarse}" as "{min(taken)}", already a label of '
-                f"part {part}."
+                f'{source} rewords a subcategory of "{coarse}" as "{min(taken)}", already a label of part {part}.'
             )
         found[coarse] = texts
     return found
@@ -82,8 +79,6 @@ def check_kinds(taxonomy: Taxonomy, kinds: Mapping[str, str], source: str) -> No
     coarse = tuple(name for names in taxonomy.parts.values() for name in names)
     for name, kind in kinds.items():
         if name not in coarse:
-            raise BenchmarkError(
-                f'{source} has a kind for "{name}", which no part splits ({choices(name, coarse)}).'
-            )
+            raise BenchmarkError(f'{source} has a kind for "{name}", which no part splits ({choices(name, coarse)}).')
         if not isinstance(kind, str) or not kind.strip():
             raise BenchmarkError(f'{source} has {kind!r} as the kind of "{name}" where a text was expected.')

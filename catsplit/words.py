@@ -11,7 +11,7 @@ _CLAUSE = frozenset("and or but nor so because until while when as if then witho
 _CONJUNCTIONS = _CLAUSE | frozenset("that which who than".split())
 _FUNCTION_WORDS = _CONJUNCTIONS | frozenset(
     """about above across after against along among around at away back before behind below beneath beside
-    between beyond by down during for from in inside into near of off on onto out outside over past per
+    between beyond by down during for from in inside into like near of off on onto out outside over past per
     through throughout to toward towards under underneath up upon via with within am are be been being is was
     were can cannot could did do does doesn't don't had has have may might must not will
     its his her their your my our already almost also just only still""".split()
