@@ -11,7 +11,7 @@ def _stage_render(args: argparse.Namespace) -> None:
     from catsplit import stage
 
     made = sum(stage.prepare(name) for name in args.sets)
-    print(f"{made} clips rendered, the rest was there: {stage.load('A').videos}")
+    print(f"{made} clips rendered, the rest was there already.")
 
 
 def _stage_train(args: argparse.Namespace) -> None:
@@ -70,3 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("catsplit: interrupted; what was finished is kept.", file=sys.stderr)
         return 130
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,17 +9,14 @@ the same code from the mp4 file on, and its numbers must never be read as theirs
 """
 
 import json
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit.errors import BenchmarkError
-from catsplit.paths import cache_dir, sha256, writable
-from catsplit.stage.catalogue import ACTIONS, FAMILIES, MOTION_KINDS, NOVEL, STATE_KINDS, VERSION
-from catsplit.taxonomy import Taxonomy
+from catsplit.stage.catalogue import ACTIONS, MOTION_KINDS, NOVEL, PARTS, STATE_KINDS, VERSION
+from catsplit.stage.files import prepare, taxonomy, write_annotations
 
 if TYPE_CHECKING:
     from catsplit.backbones import Backbone
@@ -32,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "MOTION_KINDS",
     "NOVEL_CATEGORIES",
+    "PARTS",
     "STATE_KINDS",
+    "VERSION",
     "backbone",
     "card",
     "features",
@@ -44,24 +43,8 @@ __all__ = [
     "taxonomy",
 ]
 
-PARTS = ("A", "B")
 WORDINGS = ("exact", "paraphrased")
 NOVEL_CATEGORIES = tuple(action.label for action in ACTIONS if action.family in NOVEL)
-
-
-@lru_cache(1)
-def taxonomy() -> Taxonomy:
-    """Groups, parts and modifiers (in the `exact` wording) of Stage-Split."""
-    return Taxonomy(
-        groups={action.label: action.fine for action in ACTIONS},
-        parts={part: tuple(action.label for action in ACTIONS if action.part == part) for part in PARTS},
-        modifiers={
-            fine: exact
-            for action in ACTIONS
-            if action.family
-            for fine, (exact, _) in zip(action.fine, FAMILIES[action.family], strict=True)
-        },
-    )
 
 
 def load(part: str = "A", wording: str = "exact") -> "Benchmark":
@@ -81,50 +64,8 @@ def load(part: str = "A", wording: str = "exact") -> "Benchmark":
     _check_part(part)
     if wording not in WORDINGS:
         raise BenchmarkError(f"Stage-Split has no wording {wording!r}; it has 'exact' and 'paraphrased'.")
-    folder = _folder()
-    if not (folder / "group_scheme.json").exists():
-        _write_annotations(folder)
+    folder = write_annotations()
     return Benchmark.open(folder, part, videos=folder / "videos", wording=wording)
-
-
-def prepare(clips: str | Sequence[str] = "val", *, workers: int | None = None, progress: bool = True) -> int:
-    """Render the clips that aren't there yet; whatever was damaged since is noticed by its checksum and made again.
-
-    Args:
-        clips: "val" (2,520 clips, about 15 MB), "train" (10,080), or the names of some.
-
-    Returns:
-        How many clips were rendered. Of two processes that ask at once, one renders and the other waits.
-
-    Raises:
-        BenchmarkError: an unknown set or name.
-        CacheError: the cache folder can't be written or its disk is full.
-    """
-    from filelock import FileLock
-
-    from catsplit.stage import render
-
-    names = render.clip_names(clips) if isinstance(clips, str) else list(dict.fromkeys(clips))
-    videos = writable(_folder() / "videos")
-    with FileLock(videos / ".lock"):
-        known = _checksums(videos)
-        damaged = [
-            name
-            for name in names
-            if name in known and (videos / name).exists() and sha256(videos / name) != known[name]
-        ]
-        for name in damaged:
-            (videos / name).unlink()
-        if damaged:
-            warnings.warn(
-                f"{len(damaged)} clips in {videos} were damaged, {damaged[0]} for one, and are rendered again.",
-                stacklevel=2,
-            )
-        made = render.render(videos, names, workers=workers, progress=progress)
-        new = [name for name in names if name not in known or name in damaged]
-        if new:
-            _write_checksums(videos, known | {name: sha256(videos / name) for name in new})
-    return made
 
 
 def sampling() -> "Sampling":
@@ -179,54 +120,6 @@ def features(part: str, clips: str | Sequence[str] = "val", *, progress: bool = 
 def _check_part(part: str) -> None:
     if part not in PARTS:
         raise BenchmarkError(f"Stage-Split has no part {part!r}; it has 'A' and 'B'.")
-
-
-def _folder() -> Path:
-    return cache_dir() / f"stage-split-{VERSION}"
-
-
-def _write_annotations(folder: Path) -> None:
-    import pandas as pd
-
-    from catsplit.benchmark import write_benchmark
-    from catsplit.stage import render
-
-    labels = render.fine_labels()
-    rows = [
-        (name, labels[render.label_index(name)], split) for split in render.CLIPS for name in render.clip_names(split)
-    ]
-    texts = {
-        fine: {"label": label, "modifier": modifier}
-        for action in ACTIONS
-        if action.family
-        for fine, label, (_, modifier) in zip(action.fine, action.paraphrased, FAMILIES[action.family], strict=True)
-    }
-    write_benchmark(
-        folder,
-        taxonomy(),
-        pd.DataFrame(rows, columns=["path", "fine", "set"]),
-        {"paraphrased": texts},
-        {action.label: action.kind for action in ACTIONS if action.kind},
-    )
-
-
-def _checksums(videos: Path) -> dict[str, str]:
-    path = videos / "checksums.json"
-    try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except ValueError:
-        warnings.warn(
-            f"{path} was damaged; the clips beside it are checked no further and it is written anew.",
-            stacklevel=3,
-        )
-        return {}
-
-
-def _write_checksums(videos: Path, checksums: dict[str, str]) -> None:
-    from catsplit.paths import atomic_path
-
-    with atomic_path(videos / "checksums.json") as beside:
-        beside.write_text(json.dumps(checksums, sort_keys=True, indent=0))
 
 
 @lru_cache(2)

@@ -51,6 +51,7 @@ _KIND_OF_NOVEL = {
     "breaking": "outcome",
     "drawing": "outcome",
 }
+PARTS = ("A", "B")
 MOTION_KINDS = ("direction", "speed", "interaction")
 STATE_KINDS = ("relation", "count", "completion", "outcome", "intent")
 VERSION = 1  # part of every cache key: raise it whenever a frame would change

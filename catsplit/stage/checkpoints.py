@@ -21,11 +21,11 @@ def decode(names: list[str]) -> np.ndarray:
 
     from tqdm.auto import tqdm
 
-    videos = stage.load("A").videos
+    benchmark = stage.load("A")
     clips = np.empty((len(names), render.FRAMES, SHORT_SIDE, SHORT_SIDE, 3), np.uint8)
 
     def read(place: int) -> None:
-        clips[place] = read_frames(videos / names[place], SHORT_SIDE)
+        clips[place] = read_frames(benchmark.path(names[place]), SHORT_SIDE)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         list(tqdm(pool.map(read, range(len(names))), total=len(names), unit="clip", desc="Decoding", leave=False))

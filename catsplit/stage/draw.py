@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 Array = np.ndarray
-_CHUNK = 4  # frames painted at a time: their arrays stay in the processor's cache
+_PIXELS = 25_000  # painted at a time, about: their arrays stay in the processor's cache
 
 
 def _box(u: Array, v: Array) -> Array:
@@ -81,8 +81,11 @@ class Canvas:
         y = (y - 0.5) * self.zoom + 0.5 + self.camera[:, 1]
         w, h = np.maximum(w * self.zoom, 1e-4), np.maximum(h * self.zoom, 1e-4)
         reach, visible = np.hypot(w, h) + 1.5 / size, opacity > 0
-        for start in range(0, frames, _CHUNK):
-            part = slice(start, start + _CHUNK)
+        width = (x + reach).max() - (x - reach).min()
+        height = (y + reach).max() - (y - reach).min()
+        chunk = max(2, int(_PIXELS / (min(width, 1) * min(height, 1) * size**2 + 1)))
+        for start in range(0, frames, chunk):
+            part = slice(start, start + chunk)
             if visible[part].any():
                 self._paint(
                     part,
