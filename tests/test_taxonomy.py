@@ -8,11 +8,14 @@ import pickle
 from dataclasses import FrozenInstanceError
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catsplit.errors import BenchmarkError
 from catsplit.taxonomy import Taxonomy, extract_modifiers
+
+# A busy machine is no reason to fail.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GROUPS = {
     "Pushing something": ("Pushing something from left to right", "Pushing something so it spins"),
@@ -185,6 +188,7 @@ def is_drawn_from(modifier, label):
     return all(letter in letters for letter in modifier if not letter.isspace())
 
 
+@PATIENT
 @given(coarse=LABELS, siblings=st.lists(LABELS, min_size=1, max_size=6, unique=True))
 def test_modifiers_of_any_labels(coarse, siblings):
     found = extract_modifiers(coarse, siblings)
@@ -195,6 +199,7 @@ def test_modifiers_of_any_labels(coarse, siblings):
     assert extract_modifiers(coarse, siblings[::-1]) == found
 
 
+@PATIENT
 @given(
     coarse=st.lists(st.sampled_from("lifting turning box lid left wheel".split()), min_size=1, max_size=3).map(
         " ".join
@@ -358,6 +363,7 @@ TAXONOMIES = st.lists(st.integers(1, 4), min_size=2, max_size=7).flatmap(
 )
 
 
+@PATIENT
 @given(drawn=TAXONOMIES)
 def test_label_spaces_by_plain_loops(drawn):
     sizes, places = drawn

@@ -1,0 +1,531 @@
+"""Benchmark folders: reading the published ones, writing our own, finding videos."""
+
+import filecmp
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+import tempfile
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catsplit import benchmark_writer, layout
+from catsplit.benchmark import Benchmark, write_benchmark
+from catsplit.clipindex import ClipIndex
+from catsplit.errors import BenchmarkError, ClipError
+from catsplit.taxonomy import Taxonomy
+
+# A busy machine is no reason to fail.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+GROUPS = {
+    "Push": ("Push left", "Push right", "Push up"),
+    "Pull": ("Pull left", "Pull right"),
+    "Jump/hop": ("Jump high", "Hop, then stand"),
+    "Hold": ("Hold",),
+}
+PARTS = {"A": ("Push",), "B": ("Pull", "Jump/hop")}
+TAXONOMY = Taxonomy(GROUPS, PARTS)
+FINE = tuple(TAXONOMY.group_of)
+CLIPS = pd.DataFrame(
+    [(f"{name}/{fine}, {n}.mp4", fine, name) for name in ("train", "val") for n in range(2) for fine in FINE],
+    columns=["path", "fine", "set"],
+)
+PARAPHRASED = {fine: {"label": f"{fine} indeed", "modifier": f"as {fine}"} for fine in FINE}
+
+# Groups, A, B, fine-grained labels, rows of A and B, training and validation clips, largest k.
+PUBLISHED = {
+    "SSv2-Split": (66, 27, 27, 174, 119, 121, 168_913, 24_777, 9),
+    "FineGym-Split": (56, 23, 19, 285, 178, 162, 23_171, 8_162, 19),
+}
+
+
+@pytest.fixture
+def written(tmp_path):
+    folder = tmp_path / "bench"
+    write_benchmark(folder, TAXONOMY, CLIPS, {"paraphrased": PARAPHRASED}, {"Push": "direction"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def annotations(request, tmp_path_factory):
+    """The folder with the published SSv2-Split and FineGym-Split, which the repository may not hold."""
+    named = os.environ.get("CATSPLIT_ANNOTATIONS")
+    if named:
+        found = Path(named).expanduser()
+    else:
+        shared = request.getfixturevalue("shared")
+        found = tmp_path_factory.mktemp("annotations")
+        with tarfile.open(shared / "data" / "category-splitting-annotations.tar.xz") as archive:
+            archive.extractall(found, filter="data")
+    for folder in (found, found / "Datasets"):
+        if all((folder / name / layout.SCHEME).is_file() for name in PUBLISHED):
+            return folder
+    pytest.skip(f"{found} lacks the published annotations: set CATSPLIT_ANNOTATIONS to their folder")
+
+
+def open_quietly(folder, part, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return Benchmark.open(folder, part, **options)
+
+
+def naive(path):
+    """A published table by plain splitting: [(path, row), …]."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [(line[: line.rindex(",")].strip('"'), int(line[line.rindex(",") + 1 :])) for line in lines]
+
+
+def pairs(frame):
+    assert list(frame.columns) == ["path", "row"]
+    return list(zip(frame["path"].tolist(), frame["row"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("part", ["A", "B"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_parts_are_read_clip_by_clip(annotations, name, part):
+    groups, in_a, in_b, fine, rows_a, rows_b, train, val, largest = PUBLISHED[name]
+    benchmark = open_quietly(annotations / name, part)
+    folder = annotations / name / part
+    labels = json.loads((folder / "labels.json").read_text())
+    assert len(benchmark.taxonomy.groups) == groups
+    assert len(benchmark.taxonomy.group_of) == fine
+    assert len(benchmark.splits) == {"A": in_a, "B": in_b}[part]
+    assert len(benchmark.labels) == {"A": rows_a, "B": rows_b}[part]
+    assert {label: row for row, label in enumerate(benchmark.labels)} == labels
+    assert pairs(benchmark.clips("train")) == naive(folder / "train.csv")
+    assert pairs(benchmark.clips("val")) == naive(folder / "val.csv")
+    assert (len(benchmark.clips("train")), len(benchmark.clips("val"))) == (train, val)
+    other = open_quietly(annotations / name, "AB".replace(part, ""))
+    assert max(len(split.subcategories) for bench in (benchmark, other) for split in bench.splits) == largest
+    for split in benchmark.splits:
+        assert benchmark.split(split.coarse) is split
+        assert labels[split.coarse] == split.row
+        assert pairs(benchmark.ft_set(split.coarse)) == naive(folder / split.coarse / "ft_set.csv")
+        assert pairs(benchmark.equivalent_set(split.coarse)) == naive(folder / split.coarse / "equivalent_set.csv")
+        assert pairs(benchmark.unrelated_set(split.coarse)) == naive(folder / split.coarse / "unrelated_set.csv")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_new_rows_carry_the_labels_of_the_other_part(annotations, name):
+    for part, other in ("AB", "BA"):
+        benchmark, fine = open_quietly(annotations / name, part), open_quietly(annotations / name, other)
+        truth = {path: fine.labels[row] for path, row in pairs(fine.clips("val"))}
+        for split in benchmark.splits:
+            named = {label: len(benchmark.labels) + k for k, label in enumerate(split.subcategories)}
+            for path, row in pairs(benchmark.equivalent_set(split.coarse)):
+                assert named[truth[path]] == row
+
+
+@pytest.mark.parametrize("part", ["A", "B"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_parts_are_read_fast_and_small(annotations, root, name, part):
+    """Everything of a part within 2 s of processor time and 300 MB, and without heavy company."""
+    code = f"""
+import sys, time, warnings
+warnings.simplefilter("ignore")
+import pandas
+start = time.process_time()
+from catsplit.benchmark import Benchmark
+bench = Benchmark.open({str(annotations / name)!r}, {part!r})
+bench.clips("train"), bench.clips("val")
+for split in bench.splits:
+    bench.ft_set(split.coarse), bench.equivalent_set(split.coarse), bench.unrelated_set(split.coarse)
+seconds = time.process_time() - start
+assert not {{"torch", "pyarrow", "decord", "transformers"}} & set(sys.modules)
+try:
+    peak = next(int(line.split()[1]) / 1e3 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+except OSError:
+    peak = 0
+print(seconds, peak)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    seconds, megabytes = map(float, done.stdout.split())
+    assert seconds <= 2
+    assert megabytes < 300
+
+
+def test_the_defect_of_finegym_is_survived_and_reported(annotations):
+    with pytest.warns(UserWarning, match="Row 134: 7 of the row's 270 training clips and 4 of the row's 89"):
+        benchmark = Benchmark.open(annotations / "FineGym-Split", "A")
+    (problem,) = benchmark.problems
+    assert '"(BB) salto forward tucked" is a coarse category and also a subcategory of "(BB) salto tucked"' in problem
+    assert benchmark.labels.index("(BB) salto forward tucked") == benchmark.split("(BB) salto forward tucked").row
+    assert len(benchmark.ft_set("(BB) salto forward tucked")) == 263
+    assert len(benchmark.equivalent_set("(BB) salto forward tucked")) == 85
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Benchmark.open(annotations / "FineGym-Split", "B").problems == ()
+        assert Benchmark.open(annotations / "SSv2-Split", "A").problems == ()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_writing_a_published_benchmark_again_gives_its_bytes(annotations, tmp_path, name):
+    bench = {part: open_quietly(annotations / name, part) for part in "AB"}
+    taxonomy = bench["A"].taxonomy
+    fine = {}
+    for part in bench.values():
+        for split in part.splits:
+            for table in (part.ft_set(split.coarse), part.equivalent_set(split.coarse)):
+                fine |= {path: split.subcategories[row - len(part.labels)] for path, row in pairs(table)}
+    rows = [
+        (path, fine.get(path, bench["A"].labels[row]), kind)
+        for kind in ("train", "val")
+        for path, row in pairs(bench["A"].clips(kind))
+    ]
+    write_benchmark(tmp_path / name, taxonomy, pd.DataFrame(rows, columns=["path", "fine", "set"]))
+    published = [path for path in sorted((annotations / name).rglob("*")) if path.is_file()]
+    assert len(published) == 1 + 2 * 3 + 3 * sum(len(part.splits) for part in bench.values())
+    for path in published:
+        again = tmp_path / name / path.relative_to(annotations / name)
+        if path.name == layout.SCHEME:
+            assert json.loads(again.read_text()) == json.loads(path.read_text())
+        else:
+            assert filecmp.cmp(path, again, shallow=False), path
+
+
+def expected_sets(taxonomy, part, clips):
+    """What the published conventions say, by plain loops: base tables, and three sets for each coarse label."""
+    collapsed = taxonomy.parts[part]
+    labels = list(taxonomy.label_space(part))
+    base, sets = {"train": [], "val": []}, {}
+    for path, fine, name in clips.itertuples(index=False):
+        group = taxonomy.group_of[fine]
+        base[name].append((path, labels.index(group if group in collapsed else fine)))
+    for coarse in collapsed:
+        new, rest = {"train": [], "val": []}, []
+        for path, fine, name in clips.itertuples(index=False):
+            if fine in taxonomy.groups[coarse]:
+                new[name].append((path, len(labels) + taxonomy.groups[coarse].index(fine)))
+        for path, row in base["val"]:
+            if row != labels.index(coarse):
+                rest.append((path, row))
+        sets[coarse] = (new["train"], new["val"], rest)
+    return base, sets
+
+
+def check_round_trip(folder, taxonomy, clips):
+    for part in taxonomy.parts:
+        benchmark = open_quietly(folder, part)
+        base, sets = expected_sets(taxonomy, part, clips)
+        assert benchmark.taxonomy.groups == taxonomy.groups
+        assert benchmark.taxonomy.modifiers == taxonomy.modifiers
+        assert benchmark.labels == taxonomy.label_space(part)
+        assert {name: pairs(benchmark.clips(name)) for name in base} == base
+        for split in benchmark.splits:
+            coarse = split.coarse
+            assert split.subcategories == taxonomy.groups[coarse]
+            assert split.modifiers == tuple(taxonomy.modifiers[fine] for fine in split.subcategories)
+            read = (benchmark.ft_set(coarse), benchmark.equivalent_set(coarse), benchmark.unrelated_set(coarse))
+            assert tuple(map(pairs, read)) == sets[coarse]
+
+
+def test_what_is_written_is_read(written):
+    check_round_trip(written, TAXONOMY, CLIPS)
+
+
+NAMES = st.text(min_size=1, max_size=20).filter(str.strip)
+
+
+@st.composite
+def benchmarks(draw):
+    names = draw(st.lists(NAMES, min_size=6, max_size=24, unique_by=str.casefold))
+    sizes = draw(st.lists(st.integers(1, 5), min_size=2, max_size=6))
+    groups, rest = {}, list(names)
+    for size in sizes:
+        if len(rest) >= size + 1:
+            coarse, *fine = (rest.pop() for _ in range(size + 1))
+            groups[coarse] = tuple(fine)
+    parts = {"A": [], "B": []}
+    for coarse, fine in groups.items():
+        place = draw(st.sampled_from(["A", "B", None]))
+        if place and len(fine) > 1:
+            parts[place].append(coarse)
+    taxonomy = Taxonomy(groups, parts)
+    line = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp")), min_size=1, max_size=15)
+    paths = draw(st.lists(line, max_size=25, unique=True))
+    rows = [
+        (path, draw(st.sampled_from(list(taxonomy.group_of))), draw(st.sampled_from(["train", "val"])))
+        for path in paths
+    ]
+    return taxonomy, pd.DataFrame(rows, columns=["path", "fine", "set"])
+
+
+@settings(PATIENT, max_examples=40)
+@given(drawn=benchmarks())
+def test_any_benchmark_survives_its_folder(drawn):
+    taxonomy, clips = drawn
+    with tempfile.TemporaryDirectory() as folder:
+        write_benchmark(Path(folder) / "bench", taxonomy, clips)
+        check_round_trip(Path(folder) / "bench", taxonomy, clips)
+
+
+@PATIENT
+@given(labels=st.lists(st.text(min_size=1, max_size=300), unique=True, min_size=2))
+def test_each_label_has_a_folder_of_its_own(labels):
+    names = [layout.folder_name(label) for label in labels]
+    assert len(set(names)) == len(labels)
+    assert all(len(name.encode()) <= 200 and "/" not in name and name not in ("", ".", "..") for name in names)
+
+
+def test_published_labels_are_their_own_folders():
+    assert layout.folder_name("(BB) turns, free leg; at 0.5 turn") == "(BB) turns, free leg; at 0.5 turn"
+    assert layout.folder_name("Jump/hop").startswith("Jump_hop-")
+    assert layout.folder_name("train.csv") != "train.csv"
+
+
+def test_same_arguments_give_the_same_bytes(written, tmp_path):
+    other = tmp_path / "other"
+    write_benchmark(other, TAXONOMY, CLIPS, {"paraphrased": PARAPHRASED}, {"Push": "direction"})
+    files = sorted(path.relative_to(written) for path in written.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+    assert all((written / file).read_bytes() == (other / file).read_bytes() for file in files)
+
+
+def test_an_existing_folder_is_kept_or_refused(written):
+    (written / "videos").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in written.rglob("*")}
+    write_benchmark(written, TAXONOMY, CLIPS, {"paraphrased": PARAPHRASED}, {"Push": "direction"})
+    with pytest.raises(BenchmarkError, match="is there already and has another A/Push/"):
+        write_benchmark(written, TAXONOMY, CLIPS[::-1], {"paraphrased": PARAPHRASED}, {"Push": "direction"})
+    assert {path: path.stat().st_mtime_ns for path in written.rglob("*")} == before
+    assert [path.name for path in written.parent.iterdir()] == ["bench"]
+
+
+def test_a_writer_that_dies_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(benchmark_writer.layout, "write_table", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_benchmark(tmp_path / "bench", TAXONOMY, CLIPS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"clips": CLIPS.drop(columns="fine")}, 'lacks the column "fine"'),
+        ({"clips": CLIPS.assign(set="test")}, "Row 0 .* has the set 'test'"),
+        ({"clips": CLIPS.assign(fine="Push lefft")}, "label 'Push lefft', which isn't fine-grained .*\"Push left\""),
+        ({"clips": CLIPS.assign(path="a.mp4")}, 'has "a.mp4" twice'),
+        ({"clips": CLIPS.assign(path="a\nb.mp4")}, "a text of one line"),
+        ({"clips": CLIPS.assign(path=3)}, "has the path 3"),
+        ({"wordings": {"paraphrased": {"Push left": PARAPHRASED["Push left"]}}}, 'no texts for "Push right"'),
+        ({"wordings": {"exact": PARAPHRASED}}, 'can\'t be named "exact"'),
+        ({"wordings": {"p": PARAPHRASED | {"Push": {}}}}, '"Push", which is no fine-grained label'),
+        ({"wordings": {"p": PARAPHRASED | {"Push left": {"label": "x"}}}}, 'no modifier for "Push left"'),
+        (
+            {"wordings": {"p": PARAPHRASED | {"Push left": {"label": "Hold", "modifier": "m"}}}},
+            'rewords a subcategory of "Push" as "Hold", already a label of part A',
+        ),
+        (
+            {"wordings": {"p": PARAPHRASED | {"Push left": PARAPHRASED["Push right"]}}},
+            'two subcategories of "Push" the label "Push right indeed"',
+        ),
+        ({"kinds": {"Hold": "state"}}, 'kind for "Hold", which no part splits'),
+        ({"kinds": {"Push": ""}}, "'' as the kind of \"Push\""),
+        (
+            {"taxonomy": Taxonomy(GROUPS | {"PUSH": ("a", "b")}, {"A": ("Push", "PUSH")}), "clips": CLIPS},
+            '"Push" and "PUSH" of part A differ in case only',
+        ),
+        ({"taxonomy": Taxonomy(GROUPS, {"../A": ("Push",)})}, 'The part "../A" can\'t be written'),
+    ],
+)
+def test_what_the_writer_refuses(tmp_path, change, message):
+    with pytest.raises(BenchmarkError, match=message):
+        write_benchmark(**{"folder": tmp_path / "bench", "taxonomy": TAXONOMY, "clips": CLIPS} | change)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layouts_that_differ_in_what_does_not_matter(written):
+    """label.json for labels.json, no stored unrelated_set, other line ends, a byte order mark, blank lines."""
+    before = {part: Benchmark.open(written, part) for part in "AB"}
+    tables = {
+        (part, split.coarse): pairs(before[part].unrelated_set(split.coarse))
+        for part in "AB"
+        for split in before[part].splits
+    }
+    for part in "AB":
+        (written / part / "labels.json").rename(written / part / "label.json")
+        for path in (written / part).rglob("unrelated_set.csv"):
+            path.unlink()
+        for path in (written / part).rglob("*.csv"):
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\r\n", b"\n").replace(b'"', b"") + b"\n\n")
+    (written / "wordings.json").unlink()
+    (written / "modifiers.json").unlink()
+    for part in "AB":
+        after = Benchmark.open(written, part)
+        assert after.labels == before[part].labels
+        assert pairs(after.clips("train")) == pairs(before[part].clips("train"))
+        for split in after.splits:
+            assert split.modifiers == before[part].split(split.coarse).modifiers
+            assert pairs(after.unrelated_set(split.coarse)) == tables[part, split.coarse]
+            assert pairs(after.ft_set(split.coarse)) == pairs(before[part].ft_set(split.coarse))
+
+
+def test_wordings_change_the_targets_and_nothing_else(written):
+    exact, other = Benchmark.open(written, "A"), Benchmark.open(written, "A", wording="paraphrased")
+    assert (exact.wording, other.wording) == ("exact", "paraphrased")
+    assert other.labels == exact.labels
+    assert other.taxonomy == exact.taxonomy
+    assert exact.split("Push").subcategories == GROUPS["Push"]
+    assert exact.split("Push").modifiers == ("left", "right", "up")
+    assert other.split("Push").subcategories == tuple(f"{fine} indeed" for fine in GROUPS["Push"])
+    assert other.split("Push").modifiers == tuple(f"as {fine}" for fine in GROUPS["Push"])
+    assert pairs(other.ft_set("Push")) == pairs(exact.ft_set("Push"))
+    assert exact.split("Push").kind == other.split("Push").kind == "direction"
+    assert Benchmark.open(written, "B").split("Pull").kind is None
+
+
+def test_modifiers_of_the_folder_win(written):
+    (written / "modifiers.json").write_text(json.dumps({"Push left": "to the left"}))
+    benchmark = Benchmark.open(written, "A")
+    assert benchmark.split("Push").modifiers == ("to the left", "right", "up")
+    assert benchmark.taxonomy.modifiers["Pull right"] == "right"
+    (written / "modifiers.json").write_text(json.dumps({"Push left": 1}))
+    with pytest.raises(BenchmarkError, match='modifiers.json gives "Push left" the value 1 where a modifier'):
+        Benchmark.open(written, "A")
+
+
+def test_tables_belong_to_the_caller(written):
+    benchmark = Benchmark.open(written, "A")
+    for table in (benchmark.clips("val"), benchmark.unrelated_set("Push")):
+        table["row"] = -1
+    assert pairs(benchmark.clips("val")) == naive(written / "A" / "val.csv")
+    assert -1 not in benchmark.unrelated_set("Push")["row"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda f: Benchmark.open(f, "C"), 'has no part \'C\': choose from: "A", "B"'),
+        (lambda f: Benchmark.open(f, wording="plain"), 'no wording \'plain\': choose from: "exact", "paraphrased"'),
+        (lambda f: Benchmark.open(f / "A"), f"no {layout.SCHEME}.*: give .*bench, and the part by its name"),
+        (lambda f: Benchmark.open(f.parent), "so it is no benchmark folder: it holds the benchmarks bench"),
+        (lambda f: Benchmark.open(f / "nowhere"), "so it is no benchmark folder"),
+        (lambda f: Benchmark.open(f, videos=f / "nowhere"), "folder of videos .*nowhere doesn't exist"),
+        (lambda f: Benchmark.open(f).split("Psh"), 'no category "Psh" to split \\(choose from: "Push"\\)'),
+        (lambda f: Benchmark.open(f).ft_set("Pull"), 'Part A has no category "Pull" to split'),
+        (lambda f: Benchmark.open(f).clips("test"), 'no clips \'test\': choose from: "train", "val"'),
+        (lambda f: Benchmark.open(f).path("a.mp4"), "opened without videos: say Benchmark.open"),
+    ],
+)
+def test_wrong_names_get_one_helpful_sentence(written, ask, message):
+    with pytest.raises(BenchmarkError, match=message):
+        ask(written)
+
+
+def test_the_nearest_of_many_names_are_offered(annotations):
+    benchmark = Benchmark.open(annotations / "SSv2-Split", "A")
+    with pytest.raises(BenchmarkError, match='"Pushing somthing" to split .nearest: "Pushing something"'):
+        benchmark.split("Pushing somthing")
+
+
+def read_everything(folder):
+    benchmark = Benchmark.open(folder, "A", wording="paraphrased")
+    return benchmark.clips("train"), benchmark.ft_set("Push"), benchmark.unrelated_set("Push")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("A/labels.json", None, "neither labels.json nor label.json"),
+        ("A/labels.json", '{"Push": 0, "Hold": 2}', "must give its 2 labels the rows 0 to 1, each once"),
+        ("A/labels.json", '{"Push": 0, "Hold": true}', "must give its 2 labels the rows"),
+        ("A/labels.json", '{"Push": 0, "Hold": 1}', "The labels of part A don't follow from the groups: "),
+        ("A/train.csv", None, "train.csv is missing .1 of the part's 4 tables"),
+        ("A/Push/ft_set.csv", None, "ft_set.csv is missing"),
+        ("A/train.csv", "path,label\r\na.mp4,0\r\n", "Line 1 of .*train.csv isn't a clip's path"),
+        ("A/train.csv", "a.mp4,0\r\nb.mp4,6\r\n", "Line 2 of .*train.csv .* a row number from 0 to 5"),
+        ("A/train.csv", "a.mp4 0\n", "Line 1 of .*train.csv"),
+        ("A/train.csv", ",0\n", "Line 1 of .*train.csv"),
+        ("A/train.csv", "a.mp4,0\na.mp4,1\n", 'train.csv lists the clip "a.mp4" twice'),
+        ("A/train.csv", b"\xff\xfe,0\n", "train.csv"),
+        ("A/Push/ft_set.csv", "a.mp4,0\n", "ft_set.csv .* a row number from 6 to 8"),
+        ("A/Push/unrelated_set.csv", "a.mp4,0\n", 'clips of row 0, "Push" itself'),
+        ("wordings.json", '{"paraphrased": 1}', 'key "paraphrased" that isn\'t a wording'),
+        ("wordings.json", '{"paraphrased": {"Push left": {"label": "x"}}}', 'no modifier for "Push left"'),
+        ("group_scheme.json", "{", "isn't valid JSON"),
+    ],
+)
+def test_damaged_files_are_named(written, file, text, message):
+    path = written / file
+    if text is None:
+        path.unlink()
+    else:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BenchmarkError, match=message):
+        read_everything(written)
+
+
+def test_a_benchmark_travels_to_a_worker(written, tmp_path):
+    (tmp_path / "7.mp4").touch()
+    benchmark = pickle.loads(pickle.dumps(Benchmark.open(written, "A", videos=tmp_path)))
+    assert benchmark.path("7.webm") == tmp_path / "7.mp4"
+    assert pairs(benchmark.clips("val")) == pairs(Benchmark.open(written, "A").clips("val"))
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize("file", ["7.mp4", "7.webm", "7.MKV", "deep/er/7.webm"])
+@pytest.mark.parametrize("clip", ["7.mp4", "7", "class/7.webm"])
+def test_videos_are_found_by_their_stem(tmp_path, file, clip):
+    touch(tmp_path, file, "70.mp4", "7.txt", ".7.mp4", "x.7.mp4")
+    assert ClipIndex(tmp_path).path(clip) == tmp_path / file
+
+
+def test_points_in_a_stem_are_kept(tmp_path):
+    touch(tmp_path, "a.b.mp4", "a.mp4")
+    assert ClipIndex(tmp_path).path("a.b.webm") == tmp_path / "a.b.mp4"
+    assert ClipIndex(tmp_path).path("a.b") == tmp_path / "a.b.mp4"
+
+
+def test_folders_and_then_the_ending_settle_what_the_stem_leaves_open(tmp_path):
+    touch(tmp_path, "train/7.mp4", "val/7.mp4", "val/7.webm", "x/8.mp4", "y/8.mp4")
+    index = ClipIndex(tmp_path)
+    assert index.path("train/7.webm") == tmp_path / "train" / "7.mp4"
+    assert index.path("val/7.webm") == tmp_path / "val" / "7.webm"
+    with pytest.raises(ClipError, match=r'"8.mp4" could be .*x/8.mp4 or .*y/8.mp4: keep one of them'):
+        index.path("8.mp4")
+
+
+def test_a_missing_video_is_named_with_its_neighbours(tmp_path):
+    index = ClipIndex(tmp_path)
+    with pytest.raises(ClipError, match='holds no videos, so not that of the clip "7.mp4"; known endings are .*.webm'):
+        index.path("7.mp4")
+    touch(tmp_path, "clip_0007.mp4")
+    with pytest.raises(ClipError, match=r'None of the 1 videos below .* is the clip "clip_0008.mp4" \(.*"clip_0007"'):
+        ClipIndex(tmp_path).path("clip_0008.mp4")
+
+
+def test_a_folder_is_walked_once_and_late_videos_are_found(tmp_path, monkeypatch):
+    touch(tmp_path, "a/1.mp4", "b/2.mp4")
+    (tmp_path / "b" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    walked = []
+    scandir = os.scandir
+    monkeypatch.setattr("catsplit.clipindex.os.scandir", lambda folder: walked.append(folder) or scandir(folder))
+    index = ClipIndex(tmp_path)
+    assert walked == []
+    assert [index.path(clip).name for clip in ("1.mp4", "2.webm", "1")] == ["1.mp4", "2.mp4", "1.mp4"]
+    touch(tmp_path, "c/3.mp4")
+    assert index.path("c/3.mp4") == tmp_path / "c" / "3.mp4"
+    assert len(walked) == 3
+
+
+def test_linked_folders_are_followed(tmp_path):
+    touch(tmp_path, "disk/1.mp4")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "ssv2").symlink_to(tmp_path / "disk", target_is_directory=True)
+    assert ClipIndex(tmp_path / "videos").path("1.webm") == tmp_path / "videos" / "ssv2" / "1.mp4"
