@@ -1,0 +1,284 @@
+"""Files to views: against plain loops, another decoder, and files broken in every way."""
+
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import decord
+import numpy as np
+import pytest
+from clipfiles import decoded, write_clip
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catsplit import containers
+from catsplit.errors import CatsplitError, ClipError
+from catsplit.video import PRESETS, Sampling, read_views
+
+# Eight of ten frames, whole pictures of 80 × 80: no resizing and no cropping.
+WHOLE = Sampling(frames=8, segments=2, crops=1, short_side=80, crop_size=80)
+
+KINDS = {
+    "plain.mp4": {},
+    "faststart.mp4": {"options": {"movflags": "faststart"}},
+    "fragmented.mp4": {"options": {"movflags": "frag_keyframe+empty_moov"}, "gop": 8},
+    "groups.mp4": {"gop": 6, "frames": 50},
+    "plain.webm": {},
+    "sound.webm": {"audio": True},
+    "plain.mkv": {},
+    "plain.avi": {},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    for name, how in KINDS.items():
+        write_clip(folder / name, **how)
+    return folder
+
+
+def naive_indices(count: int, frames: int, segments: int) -> list[list[int]]:
+    """The published rule, a frame at a time."""
+    tick = (count - 1) / frames
+    result = []
+    for s in range(segments):
+        row = []
+        for i in range(frames):
+            start = round(tick * i + tick / segments * s)
+            end = round(tick * i + tick / segments * (s + 1))
+            row.append((start + end) // 2)
+        result.append(row)
+    return result
+
+
+@given(count=st.integers(1, 2000), frames=st.integers(1, 64), segments=st.integers(1, 6))
+def test_frames_are_chosen_by_the_published_rule(count, frames, segments):
+    indices = Sampling(frames=frames, segments=segments).indices(count)
+    assert indices.tolist() == naive_indices(count, frames, segments)
+    assert indices.min() >= 0
+    assert indices.max() < count
+    assert (np.diff(indices, axis=1) >= 0).all()
+
+
+def test_the_two_views_of_the_published_protocol_interleave():
+    first, second = Sampling(frames=4, segments=2).indices(17).tolist()  # tick 4: 0–2, 4–6, …; 2–4, 6–8, …
+    assert first == [1, 5, 9, 13]
+    assert second == [3, 7, 11, 15]
+    halves = Sampling(frames=2, segments=2).indices(3).tolist()  # 0–0.5, 1–1.5 with halves to the even number
+    assert halves == [[0, 1], [0, 2]]
+
+
+def test_presets():
+    assert PRESETS["ssv2"].shape == (6, 16, 224, 224, 3)
+    assert PRESETS["stage"].shape == (2, 16, 40, 40, 3)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_frames_equal_those_of_another_decoder(folder, name):
+    frames = decoded(folder / name)
+    views = read_views(folder / name, WHOLE)
+    for view, row in zip(views, naive_indices(len(frames), 8, 2), strict=True):
+        np.testing.assert_array_equal(view, frames[row])
+
+
+@pytest.mark.parametrize("width", [16, 24, 32, 48, 72, 96, 144, 176, 66, 110])
+def test_every_width_is_decoded(tmp_path, width):
+    # decord can't read the first widths as a batch.
+    path = write_clip(tmp_path / "narrow.mp4", width=width, height=160, frames=20, gop=6)
+    side = min(width, 160)
+    views = read_views(path, Sampling(frames=8, segments=1, short_side=side, crop_size=side))
+    frames = decoded(path)[naive_indices(20, 8, 1)[0]]
+    top, left = (160 - side) // 2, (width - side) // 2
+    np.testing.assert_array_equal(views[0], frames[:, top : top + side, left : left + side])
+
+
+def naive_resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear with pixel centres at half numbers and edges repeated, a pixel at a time."""
+    old_height, old_width = frame.shape[:2]
+    result = np.empty((height, width, 3))
+    for y in range(height):
+        for x in range(width):
+            v = min(max((y + 0.5) * old_height / height - 0.5, 0), old_height - 1)
+            u = min(max((x + 0.5) * old_width / width - 0.5, 0), old_width - 1)
+            top, left = int(v), int(u)
+            bottom, right = min(top + 1, old_height - 1), min(left + 1, old_width - 1)
+            above = frame[top, left] * (1 - (u - left)) + frame[top, right] * (u - left)
+            below = frame[bottom, left] * (1 - (u - left)) + frame[bottom, right] * (u - left)
+            result[y, x] = above * (1 - (v - top)) + below * (v - top)
+    return result
+
+
+@pytest.mark.parametrize(("height", "width", "short"), [(64, 100, 36), (100, 66, 36), (40, 62, 56)])
+def test_views_are_ordered_by_segment_then_crop_and_resized_by_the_short_side(tmp_path, height, width, short):
+    path = write_clip(tmp_path / "clip.mp4", height=height, width=width)
+    sampling = Sampling(frames=2, segments=2, crops=3, short_side=short, crop_size=short - 8)
+    views = read_views(path, sampling)
+    frames, size = decoded(path), short - 8
+    scaled = (short, int(short * width / height)) if width > height else (int(short * height / width), short)
+    for s, row in enumerate(naive_indices(20, 2, 2)):
+        for crop in range(3):
+            along, across = int(crop * (max(scaled) - size) / 2), 4
+            top, left = (across, along) if width > height else (along, across)
+            for t, index in enumerate(row):
+                expected = naive_resize(frames[index].astype(float), *scaled)[top : top + size, left : left + size]
+                error = np.abs(views[s * 3 + crop, t] - expected)
+                assert error.max() <= 2  # the fast path rounds in between
+                assert error.mean() < 0.6
+
+
+@pytest.mark.parametrize(("crops", "corners"), [(1, [10]), (2, [0, 20]), (3, [0, 10, 20]), (4, [0, 6, 13, 20])])
+def test_crops_divide_the_long_side(tmp_path, crops, corners):
+    path = write_clip(tmp_path / "clip.mp4", height=80, width=100)
+    views = read_views(path, Sampling(frames=1, segments=1, crops=crops, short_side=80, crop_size=80))
+    frame = decoded(path)[naive_indices(20, 1, 1)[0][0]]
+    for view, left in zip(views, corners, strict=True):
+        np.testing.assert_array_equal(view[0], frame[:, left : left + 80])
+
+
+def test_many_threads_read_alike(folder):
+    alone = {name: read_views(folder / name, WHOLE) for name in KINDS}
+    names = list(KINDS) * 12
+    with ThreadPoolExecutor(8) as pool:
+        for name, views in zip(names, pool.map(lambda name: read_views(folder / name, WHOLE), names), strict=True):
+            np.testing.assert_array_equal(views, alone[name])
+
+
+def test_the_callers_bridge_does_not_matter(folder):
+    expected = read_views(folder / "plain.mp4", WHOLE)
+    decord.bridge.set_bridge("torch")
+    try:
+        np.testing.assert_array_equal(read_views(folder / "plain.mp4", WHOLE), expected)
+    finally:
+        decord.bridge.reset_bridge()
+
+
+def test_short_clips(tmp_path):
+    path = write_clip(tmp_path / "short.mp4", frames=5)
+    with pytest.raises(ClipError, match=r"short\.mp4 is too short: it has 5 frames, the sampling needs 8"):
+        read_views(path, WHOLE)
+    repeating = Sampling(frames=8, segments=2, short_side=80, crop_size=80, min_frames=5)
+    views = read_views(path, repeating)
+    np.testing.assert_array_equal(views, decoded(path)[np.array(naive_indices(5, 8, 2))])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.mp4", b"", "is empty"),
+        ("text.mp4", b"not a video\n" * 100, "can't be opened"),
+        ("tiny.mp4", b"abc", "can't be opened"),
+        ("tiny.webm", b"\x1a\x45\xdf\xa3", "truncated"),
+        ("headless.mp4", (200, None), "can't be opened"),
+        ("headless.webm", (200, None), "can't be opened"),
+        ("unfinished.mp4", (None, 3000), "truncated"),
+    ],
+)
+def test_files_that_are_no_videos(folder, tmp_path, name, content, message):
+    path = tmp_path / name
+    if isinstance(content, tuple):
+        content = (folder / f"plain{path.suffix}").read_bytes()[slice(*content)]
+    path.write_bytes(content)
+    with pytest.raises(ClipError, match=message) as caught:
+        read_views(path, WHOLE)
+    assert str(path) in str(caught.value)
+
+
+def test_no_file_at_all(tmp_path):
+    with pytest.raises(ClipError, match=r"none\.mp4 doesn't exist"):
+        read_views(tmp_path / "none.mp4", WHOLE)
+    with pytest.raises(ClipError, match="is a folder"):
+        read_views(tmp_path, WHOLE)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_truncated_file_is_never_read_as_a_shorter_clip(folder, tmp_path, name):
+    whole, path = (folder / name).read_bytes(), tmp_path / name
+    for length in np.unique(np.linspace(1, len(whole) - 1, 40).astype(int)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ClipError):
+            read_views(path, WHOLE)
+
+
+def test_pictures_that_cannot_be_decoded(folder, tmp_path):
+    # Lengths of the units in H.264 that lead nowhere.
+    for name in ("plain.mp4", "faststart.mp4"):
+        whole = bytearray((folder / name).read_bytes())
+        start = whole.index(b"mdat") + 4
+        whole[start + 900 : start + 2200] = b"\xff" * 1300
+        (tmp_path / name).write_bytes(whole)
+        with pytest.raises(ClipError, match="damaged"):
+            read_views(tmp_path / name, WHOLE)
+
+
+def test_a_demuxer_that_lost_its_way(folder, tmp_path):
+    whole = bytearray((folder / "plain.webm").read_bytes())
+    middle = len(whole) // 2
+    whole[middle : middle + 2000] = np.random.default_rng(1).bytes(2000)
+    path = tmp_path / "lost.webm"
+    path.write_bytes(whole)
+    assert len(decord.VideoReader(str(path))) >= 8  # long enough for the sampling: only the end tells
+    with pytest.raises(ClipError, match="its pictures end after"):
+        read_views(path, WHOLE)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_damage_is_an_error_or_a_clip_but_nothing_else(folder, tmp_path, seed):
+    random = np.random.default_rng(seed)
+    for name in KINDS:
+        content = bytearray((folder / name).read_bytes())
+        start = random.integers(len(content))
+        length = min(int(random.integers(1, 2000)), len(content) - start)
+        content[start : start + length] = random.bytes(length)
+        (tmp_path / name).write_bytes(content)
+        try:
+            views = read_views(tmp_path / name, WHOLE)
+        except ClipError:
+            continue
+        assert views.shape == WHOLE.shape
+
+
+def test_padding_behind_a_file_is_no_damage(folder, tmp_path):
+    expected = read_views(folder / "plain.mp4", WHOLE)
+    for padding in (b"\0" * 3, b"\0" * 4096, b"\r\n"):
+        path = tmp_path / "padded.mp4"
+        path.write_bytes((folder / "plain.mp4").read_bytes() + padding)
+        np.testing.assert_array_equal(read_views(path, WHOLE), expected)
+
+
+def test_boxes_with_long_and_open_lengths_are_understood(tmp_path):
+    index = struct.pack(">I4s", 8, b"moov")
+    path = tmp_path / "boxes.mp4"
+    path.write_bytes(index + struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100))
+    assert containers.check(path) is None
+    path.write_bytes(index + struct.pack(">I4sQ", 1, b"mdat", 16 + 101) + bytes(100))
+    with pytest.raises(ClipError, match="truncated"):
+        containers.check(path)
+    path.write_bytes(index + struct.pack(">I4s", 0, b"mdat") + bytes(100))
+    assert containers.check(path) is None
+    path.write_bytes(index)
+    with pytest.raises(ClipError, match="pictures"):
+        containers.check(path)
+    path.write_bytes(struct.pack(">I4s", 8, b"free") + struct.pack(">I4s", 4, b"mdat") + bytes(100))
+    with pytest.raises(ClipError, match="no valid box at byte 8"):
+        containers.check(path)
+
+
+def test_the_duration_of_a_webm_counts_only_without_sound(folder):
+    assert containers.check(folder / "plain.webm") == pytest.approx(20 / 12, abs=0.01)
+    assert containers.check(folder / "sound.webm") is None
+
+
+def test_a_live_stream_has_no_length(tmp_path):
+    path = write_clip(tmp_path / "live.webm", options={"live": "1"})
+    with pytest.raises(ClipError, match="tells no length"):
+        read_views(path, WHOLE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"frames": 0}, {"segments": -1}, {"crops": 1.5}, {"crop_size": 300}, {"min_frames": 0}, {"rule": "dense"}],
+)
+def test_a_sampling_that_makes_no_sense(wrong):
+    with pytest.raises(CatsplitError, match=str(next(iter(wrong.values())))):
+        Sampling(**wrong)
