@@ -56,7 +56,10 @@ def written(tmp_path):
 
 @pytest.fixture(scope="session")
 def annotations(request, tmp_path_factory):
-    """The folder with the published SSv2-Split and FineGym-Split, which the repository may not hold."""
+    """The folder with the published SSv2-Split and FineGym-Split, which the repository may not hold.
+
+    It is the value of CATSPLIT_ANNOTATIONS or, without it, unpacked from the shared folder's archive.
+    """
     named = os.environ.get("CATSPLIT_ANNOTATIONS")
     if named:
         found = Path(named).expanduser()
@@ -68,7 +71,7 @@ def annotations(request, tmp_path_factory):
     for folder in (found, found / "Datasets"):
         if all((folder / name / layout.SCHEME).is_file() for name in PUBLISHED):
             return folder
-    pytest.skip(f"{found} lacks the published annotations: set CATSPLIT_ANNOTATIONS to their folder")
+    pytest.fail(f"{found} lacks the published annotations: correct or unset CATSPLIT_ANNOTATIONS")
 
 
 def open_quietly(folder, part, **options):
