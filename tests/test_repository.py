@@ -10,12 +10,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import catsplit
+from catsplit.head import Head
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -169,6 +171,21 @@ def test_readme_gives_two_commands_and_the_gate_runs_one_of_them() -> None:
     assert [block.strip() for block in blocks if "make" in block] == ["make book", "make test"]
     gate = (ROOT / ".ci" / "run").read_text().splitlines()
     assert re.fullmatch(r"exec make test( </dev/null)?", gate[-1])
+
+
+def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    ways = ("from left to right", "from right to left")
+    labels = ["Pulling something", *(f"Pushing something {way}" for way in ways), "Doing nothing"]
+    old = Head(torch.randn(4, 6, generator=generator), torch.randn(4, generator=generator), labels)
+    monkeypatch.chdir(tmp_path)
+    old.save("head.safetensors")
+    names: dict = {}
+    exec(example, names)
+    new = names["new"]
+    assert new.labels == (*labels[1:], *(f"Pulling something {way}" for way in ways))
+    difference = old[labels[1]] - old[labels[2]]
+    torch.testing.assert_close(new[new.labels[-2]] - new[new.labels[-1]], difference)
 
 
 def test_a_cell_has_the_same_time_in_the_book_and_in_the_tests() -> None:
