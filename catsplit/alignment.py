@@ -53,9 +53,7 @@ class Alignment:
         return new_rows(head, split, vectors, [{"method": self.method, "seed": seed}] * len(vectors))
 
 
-def pairs(
-    head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]
-) -> tuple[list[str], Tensor]:
+def pairs(head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]) -> tuple[list[str], Tensor]:
     """The P training pairs: texts, and the vectors (P, D) that they stand for.
 
     Every group of two or more gives its concept with the prototype and, for each member, the label with the

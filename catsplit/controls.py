@@ -92,9 +92,7 @@ def oracle(
         if not (targets == len(head) + j).any():
             raise HeadError(f'The subcategory "{label}" of "{split.coarse}" has no training clip: add some.')
     if targets.shape != features.shape[:1] or not ((targets >= 0) & (targets < len(head) + k)).all():
-        raise HeadError(
-            f"Targets must be (N,) rows from 0 to {len(head) + k - 1}, one for each of the clips."
-        )
+        raise HeadError(f"Targets must be (N,) rows from 0 to {len(head) + k - 1}, one for each of the clips.")
     views = features.shape[1]
     x, y = features.flatten(0, 1), targets.repeat_interleave(views)
     old = head.logits(x)

@@ -115,12 +115,8 @@ class Evaluator:
             if edit.labels != edits[0].labels:
                 raise CatsplitError("The edits scored together must have the same labels in the same order.")
             weight, bias = edit.weight, edit.bias
-            if not (
-                torch.equal(weight[: len(kept)], old_weight) and torch.equal(bias[: len(kept)], old_bias)
-            ):
-                raise CatsplitError(
-                    "An edit that changed old rows can't take the fast path: use metrics.evaluate."
-                )
+            if not (torch.equal(weight[: len(kept)], old_weight) and torch.equal(bias[: len(kept)], old_bias)):
+                raise CatsplitError("An edit that changed old rows can't take the fast path: use metrics.evaluate.")
             weights.append(weight[len(kept) :])
             biases.append(bias[len(kept) :])
         return torch.cat(weights), torch.stack(biases)

@@ -158,9 +158,7 @@ class Head:
     def mean(self, labels: Sequence[str]) -> Tensor:
         """The prototype (D,) of a group: the mean of its members' rows (paper, section 4.1)."""
         if not labels:
-            raise HeadError(
-                "A prototype is the mean of the rows of a group's members, but the group is empty."
-            )
+            raise HeadError("A prototype is the mean of the rows of a group's members, but the group is empty.")
         return self._weight[[self.index(label) for label in labels]].mean(0)
 
     def logits(self, features: Tensor) -> Tensor:
@@ -206,9 +204,7 @@ class Head:
             provenance = rows.origins if provenance is None else provenance
         for name, given in (("Biases", biases), ("Provenance", provenance or None)):
             if given is not None and set(given) != set(texts):
-                raise HeadError(
-                    f'{name} must name the {len(texts)} subcategories of "{coarse}", all and only.'
-                )
+                raise HeadError(f'{name} must name the {len(texts)} subcategories of "{coarse}", all and only.')
         new = torch.stack([_copy(row, f'The row of "{text}"', (self.dim,)) for text, row in pairs])
         biases = biases or dict.fromkeys(texts, self._bias[gone])
         new_bias = torch.stack([_copy(biases[text], f'The bias of "{text}"', ()) for text in texts])

@@ -96,9 +96,7 @@ def probabilities(head: Head, features: Features, without: Sequence[str] = (), c
     return torch.cat(parts)
 
 
-def evaluate(
-    old: Head, new: Head, features: Features, targets: Tensor, new_features: Features | None = None
-) -> Scores:
+def evaluate(old: Head, new: Head, features: Features, targets: Tensor, new_features: Features | None = None) -> Scores:
     """Score an edit of any kind, the one that changes old rows (fine-tuning of the whole head) included.
 
     Args:
@@ -152,16 +150,12 @@ def targets_of(
                     continue
                 raise CatsplitError(f"The clip {path} has no features: extract them, or name it in skipped.")
             if targets[place[path]] not in (-1, row):
-                raise CatsplitError(
-                    f"The clip {path} has two targets, {int(targets[place[path]])} and {row}."
-                )
+                raise CatsplitError(f"The clip {path} has two targets, {int(targets[place[path]])} and {row}.")
             targets[place[path]] = row
     return targets
 
 
-def interval(
-    values: Sequence[float] | Tensor, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
+def interval(values: Sequence[float] | Tensor, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
     """Mean over the splits with a percentile bootstrap interval, in which the splits are drawn anew.
 
     Args:
@@ -217,9 +211,7 @@ def difference(old: Head, new: Head) -> tuple[list[str], list[str]]:
     gone = [label for label in old.labels if label not in new]
     fresh = [label for label in new.labels if label not in old]
     if not gone or not fresh:
-        raise CatsplitError(
-            "The new head must lack a category of the old one and have subcategories in its place."
-        )
+        raise CatsplitError("The new head must lack a category of the old one and have subcategories in its place.")
     return gone, fresh
 
 
@@ -249,13 +241,9 @@ def scores_of(
     names = ", ".join(f'"{label}"' for label in gone)
     equivalent, unrelated = targets >= categories, (targets >= 0) & (targets < categories)
     if not equivalent.any():
-        raise CatsplitError(
-            f"No clip of the subcategories of {names} is left: its generality can't be measured."
-        )
+        raise CatsplitError(f"No clip of the subcategories of {names} is left: its generality can't be measured.")
     if not unrelated.any():
-        raise CatsplitError(
-            f"No untouched clip is left for the split of {names}: its locality can't be measured."
-        )
+        raise CatsplitError(f"No untouched clip is left for the split of {names}: its locality can't be measured.")
     right_before = int((before == targets)[unrelated].sum())
     if not right_before:
         raise CatsplitError(

@@ -59,9 +59,7 @@ class Dictionary:
     vectors: Tensor
 
     @classmethod
-    def from_head(
-        cls, head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]
-    ) -> "Dictionary":
+    def from_head(cls, head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]) -> "Dictionary":
         """Read the modifier vectors of every group of two or more; groups of one have no modifier.
 
         Args:
@@ -75,11 +73,6 @@ class Dictionary:
         """
         check_groups(head, groups, modifiers)
         members = [(group, label) for group, labels in groups.items() if len(labels) > 1 for label in labels]
-        if not members:
-            raise HeadError(
-                f"None of the {len(groups)} groups has two members, so there is no modifier to learn from: "
-                "group fine-grained categories that share a concept."
-            )
         vectors = torch.stack([head[label] - head.mean(groups[group]) for group, label in members])
         names = tuple(label for _, label in members)
         texts = tuple(modifiers[label] for label in names)
@@ -105,7 +98,7 @@ class Dictionary:
 
 
 def check_groups(head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[str, str]) -> None:
-    """Raise HeadError unless all members are labels of the head, each in one group, with a modifier."""
+    """Raise HeadError unless all members are labels of the head, each in one group, with modifiers to learn from."""
     seen: dict[str, str] = {}
     for group, labels in groups.items():
         if not labels:
@@ -117,6 +110,11 @@ def check_groups(head: Head, groups: Mapping[str, Sequence[str]], modifiers: Map
             seen[label] = group
             if len(labels) > 1 and not modifiers.get(label, "").strip():
                 raise HeadError(f'"{label}" of the group "{group}" has no modifier text: add one.')
+    if not any(len(labels) > 1 for labels in groups.values()):
+        raise HeadError(
+            f"None of the {len(groups)} groups has two members, so there is no modifier to learn from: "
+            "group fine-grained categories that share a concept."
+        )
 
 
 def new_rows(head: Head, split: Split, vectors: Tensor, origins: Sequence[Mapping[str, Any]]) -> Rows:
@@ -131,9 +129,7 @@ def new_rows(head: Head, split: Split, vectors: Tensor, origins: Sequence[Mappin
         raise HeadError(f'The vectors for "{split.coarse}" must be {expected}, not {tuple(vectors.shape)}.')
     rows = head[split.coarse] + vectors
     described = [{**origin, "modifier": text} for origin, text in zip(origins, split.modifiers, strict=True)]
-    return Rows(
-        zip(split.subcategories, rows, strict=True), dict(zip(split.subcategories, described, strict=True))
-    )
+    return Rows(zip(split.subcategories, rows, strict=True), dict(zip(split.subcategories, described, strict=True)))
 
 
 def check_split(head: Head, split: Split) -> None:

@@ -75,9 +75,7 @@ def retrieve(
     if matching not in ("one-to-one", "argmax", "coherent") or ties not in ("random", "first"):
         raise CatsplitError(f'There is no matching "{matching}" with ties "{ties}": see retrieval.retrieve.')
     k = len(split.subcategories)
-    groups = {
-        group: [i for i, g in enumerate(dictionary.groups) if g == group] for group in dictionary.groups
-    }
+    groups = {group: [i for i, g in enumerate(dictionary.groups) if g == group] for group in dictionary.groups}
     largest = max(map(len, groups.values())) if matching == "coherent" else len(dictionary)
     if matching != "argmax" and k > largest:
         where = "the largest group of the dictionary" if matching == "coherent" else "the dictionary"
