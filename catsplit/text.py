@@ -36,9 +36,7 @@ class TextEncoder:
             same embedding write the same file whole, one after the other, so neither needs to wait.
     """
 
-    def __init__(
-        self, name: str, key: str, load: Callable[[], textmodels.Embed], *, cache: bool = True
-    ) -> None:
+    def __init__(self, name: str, key: str, load: Callable[[], textmodels.Embed], *, cache: bool = True) -> None:
         self.name, self.key = name, key
         self._load, self._cache = load, cache
         self._embed: textmodels.Embed | None = None

