@@ -1,0 +1,161 @@
+"""Views to features: what a backbone is, and how any torch module becomes one."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from catsplit.errors import CatsplitError
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A frozen video model: the same views always give the same features.
+
+    Attributes:
+        name: for people.
+        key: for caches; two backbones whose features differ must have different keys.
+        dim: D.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """(B, T, H, W, 3) uint8 to (B, D) float32 on the CPU."""
+        ...
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Views as most published video models take them: values in 0–1, less the mean, over the deviation.
+
+    (B, T, H, W, 3) uint8 to (B, 3, T, H, W) float32. The default numbers are ImageNet's.
+    """
+
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def __call__(self, views: Tensor) -> Tensor:
+        mean, std = (torch.tensor(x, device=views.device) for x in (self.mean, self.std))
+        return ((views.float() / 255 - mean) / std).permute(0, 4, 1, 2, 3)
+
+
+def state_key(module: nn.Module, architecture: str = "") -> str:
+    """Hexadecimal SHA-256 of a module's parameters and buffers, with their names, types and shapes.
+
+    The same on every device. What the weights don't show (a changed forward pass, a buffer that isn't saved) has to
+    be in `architecture`.
+    """
+    digest = hashlib.sha256(architecture.encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        if tensor.numel():
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleBackbone:
+    """A torch module as a backbone; see `from_module`."""
+
+    name: str
+    dim: int
+    module: nn.Module = field(repr=False)
+    transform: Callable[[Tensor], Tensor] = field(repr=False)
+    method: str = "forward"
+    architecture: str = ""
+
+    @property
+    def key(self) -> str:
+        """Reads the weights anew each time, since a module can be trained further after it was wrapped."""
+        return state_key(self.module, f"{self.architecture}\n{_described(self.transform)}\n{self.method}")
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """Features of views, (B, T, H, W, 3) uint8 to (B, D) float32 on the CPU.
+
+        The module is put into evaluation mode, and computes where its parameters are.
+
+        Raises:
+            CatsplitError: the views or the module's output have another shape.
+        """
+        if views.ndim != 5 or views.shape[-1] != 3:
+            raise CatsplitError(f"Views are (B, T, H, W, 3), not {tuple(views.shape)}.")
+        self.module.eval()
+        run = self.module if self.method == "forward" else getattr(self.module, self.method)
+        parameter = next(self.module.parameters(), None)
+        with torch.inference_mode():
+            features = run(self.transform(views if parameter is None else views.to(parameter.device)))
+        if not isinstance(features, Tensor) or tuple(features.shape) != (len(views), self.dim):
+            shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+            raise CatsplitError(
+                f'The backbone "{self.name}" gave {shape} for {len(views)} views, expected ({len(views)}, {self.dim}).'
+            )
+        # A copy made outside may be used in training, which the tensors of inference mode refuse.
+        return features.to("cpu", torch.float32).clone()
+
+
+def from_module(
+    module: nn.Module,
+    dim: int,
+    *,
+    name: str | None = None,
+    transform: Callable[[Tensor], Tensor] | None = None,
+    method: str = "forward",
+    architecture: str | None = None,
+) -> ModuleBackbone:
+    """Make a backbone of any torch module.
+
+    Args:
+        module: the network, without its head or with a `method` that leaves the head out.
+        dim: D, features of a view.
+        name: for people; the module's class by default.
+        transform: uint8 views (B, T, H, W, 3), on the module's device, to what the module takes; `Normalise()` by
+            default. The values of a dataclass like `Normalise` enter the cache's key; of a function its code
+            does, but not the variables outside that it uses.
+        method: the module's method that gives the features.
+        architecture: what the weights don't show, for the cache's key; the module's printed form by default. Change
+            it when you change the forward pass.
+    """
+    kind = f"{type(module).__module__}.{type(module).__qualname__}"
+    return ModuleBackbone(
+        name=name or type(module).__name__,
+        dim=dim,
+        module=module,
+        transform=transform or Normalise(),
+        method=method,
+        architecture=f"{kind}\n{_lasting(repr(module))}" if architecture is None else architecture,
+    )
+
+
+def _described(transform: Callable) -> str:
+    name, code = getattr(transform, "__qualname__", None), getattr(transform, "__code__", None)
+    # A function by its code too: in a notebook it is edited under the same name, and every lambda has the same.
+    return f"{name} {_code(code) if code else ''}" if name else _lasting(repr(transform))
+
+
+def _code(code: CodeType) -> str:
+    """Instructions, names and constants, without the file and its lines."""
+    constants = [
+        _code(x) if isinstance(x, CodeType) else repr(sorted(x, key=repr) if isinstance(x, frozenset) else x)
+        for x in code.co_consts
+    ]
+    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {constants}"
+
+
+def _lasting(text: str) -> str:
+    """Without addresses in memory, which are others in every run."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
