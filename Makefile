@@ -43,9 +43,10 @@ test: benchmark
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests book --nbmake --nbmake-kernel=python3 --nbmake-timeout=$(CELL_SECONDS)
 
+# One version of a package for every Python, where there is one: the same encoder renders the same clips on each.
 lock: setup
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra book $(UPGRADE) pyproject.toml \
-		-o requirements.lock --custom-compile-command "make lock"
+	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book $(UPGRADE) \
+		pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 
 strip: setup
 	$(BIN)/python scripts/strip_outputs.py book/*.ipynb
