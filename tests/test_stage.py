@@ -257,7 +257,7 @@ def test_shuffled_frames_do_not_tell_motion(part):
     names = [name for a in motion for label in a.fine for name in clips_of(label, render.CLIPS["val"])]
     stage.prepare(names, progress=False)
     found = shuffled(
-        stage.network(part),
+        stage.classifier(part),
         checkpoints.decode(names),
         [render.label_index(n) for n in names],
         checkpoints.columns(part),

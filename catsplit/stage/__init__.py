@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from catsplit.errors import BenchmarkError
 from catsplit.stage.catalogue import ACTIONS, MOTION_KINDS, NOVEL, PARTS, STATE_KINDS, VERSION
-from catsplit.stage.files import prepare, taxonomy, write_annotations
+from catsplit.stage.storage import prepare, taxonomy, write_annotations
 
 if TYPE_CHECKING:
     from catsplit.backbones import Backbone
@@ -34,10 +34,10 @@ __all__ = [
     "VERSION",
     "backbone",
     "card",
+    "classifier",
     "features",
     "head",
     "load",
-    "network",
     "prepare",
     "sampling",
     "taxonomy",
@@ -84,7 +84,7 @@ def head(part: str) -> "Head":
     return Head(tensors["head.weight"], tensors["head.bias"], labels)
 
 
-def network(part: str) -> "StageNet":
+def classifier(part: str) -> "StageNet":
     """The shipped base classifier of `part`, backbone and head in one module, ready to predict."""
     from catsplit.stage.network import StageNet
 
@@ -98,7 +98,7 @@ def backbone(part: str) -> "Backbone":
     """The backbone of the shipped base classifier of `part`: views (B, 16, 40, 40, 3) to features (B, 192)."""
     from catsplit.backbones import from_module
 
-    whole = network(part)
+    whole = classifier(part)
     return from_module(whole, whole.features, name=f"stage-{part.lower()}", dim=whole.head.in_features)
 
 

@@ -9,6 +9,7 @@ import torch
 from catsplit import stage
 from catsplit.paths import atomic_path, cache_dir
 from catsplit.stage import evidence, render
+from catsplit.stage.scene import FRAMES
 from catsplit.stage.train import RECIPE, even_frames, fit, predict, save_checkpoint
 from catsplit.video import read_frames
 
@@ -22,7 +23,7 @@ def decode(names: list[str]) -> np.ndarray:
     from tqdm.auto import tqdm
 
     benchmark = stage.load("A")
-    clips = np.empty((len(names), render.FRAMES, SHORT_SIDE, SHORT_SIDE, 3), np.uint8)
+    clips = np.empty((len(names), FRAMES, SHORT_SIDE, SHORT_SIDE, 3), np.uint8)
 
     def read(place: int) -> None:
         clips[place] = read_frames(benchmark.path(names[place]), SHORT_SIDE)
@@ -95,7 +96,7 @@ def card(network: torch.nn.Module, part: str, seed: int, seconds: float) -> dict
 def measure(out: str | Path) -> Path:
     """Measure what one frame (by a network trained for it) and shuffled frames tell, and write it as JSON."""
     clips, places = decoded("val")
-    found = {part: evidence.shuffled(stage.network(part), clips, places, columns(part)) for part in stage.PARTS}
+    found = {part: evidence.shuffled(stage.classifier(part), clips, places, columns(part)) for part in stage.PARTS}
     result = {
         "what": f"Stage-Split {stage.VERSION} (synthetic): accuracy among siblings, percent, on validation clips",
         "made by": "catsplit stage evidence",

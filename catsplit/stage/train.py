@@ -23,7 +23,7 @@ RECIPE = {
     "batch": 32,
     "label smoothing": 0.1,
     "epochs": 6,
-    "crop": f"random {CROP}² of 44²",
+    "crop": f"random {CROP}² of 48²",
     "frames": "16 of 20, random start and stop",
     "colour": "gain ±10 %, offset ±10 % a channel",
     "flips": "none: they would turn left into right",
