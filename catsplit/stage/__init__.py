@@ -19,6 +19,8 @@ from catsplit.stage.catalogue import ACTIONS, MOTION_KINDS, NOVEL, PARTS, STATE_
 from catsplit.stage.storage import prepare, taxonomy, write_annotations
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from catsplit.backbones import Backbone
     from catsplit.benchmark import Benchmark
     from catsplit.features import FeatureSet
@@ -99,7 +101,8 @@ def backbone(part: str) -> "Backbone":
     from catsplit.backbones import from_module
 
     whole = classifier(part)
-    return from_module(whole, whole.features, name=f"stage-{part.lower()}", dim=whole.head.in_features)
+    dim, name = whole.head.in_features, f"stage-{part.lower()}"
+    return from_module(whole, dim, name=name, method="features", transform=_as_they_are)
 
 
 def card(part: str) -> dict:
@@ -114,7 +117,18 @@ def features(part: str, clips: str | Sequence[str] = "val", *, progress: bool = 
     benchmark = load(part)
     names = tuple(benchmark.clips(clips)["path"]) if isinstance(clips, str) else tuple(clips)
     prepare(names, progress=progress)
-    return extract(names, benchmark.path, backbone(part), sampling(), source=f"Stage-Split {part}", progress=progress)
+    return extract(
+        names,
+        benchmark.path,
+        backbone(part),
+        sampling(),
+        source=f"Stage-Split, {clips}.csv" if isinstance(clips, str) else None,
+        progress=progress,
+    )
+
+
+def _as_they_are(views: "Tensor") -> "Tensor":
+    return views  # the network scales its input itself
 
 
 def _check_part(part: str) -> None:
