@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", help="file to write (default: stage-PART-SEED.safetensors here)")
     train.set_defaults(run=_stage_train)
     evidence = stage_commands.add_parser("evidence", help="measure what one frame and shuffled frames tell")
-    evidence.add_argument("--out", default="data/stage/evidence.json", help="file to write (default: %(default)s)")
+    evidence.add_argument("--out", default="stage-evidence.json", help="file to write (default: %(default)s)")
     evidence.set_defaults(run=_stage_evidence)
 
     extract = commands.add_parser("extract", help="features of a benchmark, kept in the cache folder")

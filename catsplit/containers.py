@@ -21,7 +21,8 @@ def check(path: Path) -> float | None:
     """Look for a file's absence, emptiness and truncation, without decoding.
 
     Understood are MP4 and its kin, WebM and Matroska, and AVI; any other file passes. What can't be seen
-    here: damage inside the compressed pictures, and files whose writer left their length open (live streams).
+    here: damage inside the compressed pictures, files whose writer left their length open (live streams), and a
+    fragmented MP4 that was cut exactly between two fragments.
 
     Returns:
         The seconds that the video should last, where the header tells them reliably: a WebM or Matroska file
@@ -71,7 +72,7 @@ def _check_boxes(path: Path, file: BinaryIO, size: int) -> None:
             length = int.from_bytes(header[8:16], "big")
         elif length == 0:
             length = size - position  # "as long as the file": only the last box may say so
-        complete = {b"moov"} <= seen and seen & {b"mdat", b"moof"}
+        complete = b"moov" in seen and b"mdat" in seen and b"moof" not in seen  # else more may be to come
         if complete and (len(kind) < 4 or not kind.isalnum()):
             return  # some cameras and downloaders leave padding behind the last box
         if length < 8:

@@ -18,7 +18,7 @@ from catsplit.featurestore import Skipped, Store, key
 from catsplit.paths import cache_dir
 from catsplit.video import Sampling
 
-BATCH_BYTES = 64 * 2**20  # of uint8 views, of which a backbone makes four times as much float32
+BATCH, BATCH_BYTES = 32, 64 * 2**20  # clips, and bytes of their uint8 views, of which float32 takes four times as much
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,8 @@ def extract(
         on_error: what to do with a clip that can't be read: "raise", or "skip" it, warn and list it. Skipped clips
             aren't tried again until their size changes or "raise" asks for them.
         workers: threads that decode; as many as there are processors by default.
-        batch_size: clips that pass through the backbone at once; by default as many as make 64 MiB of views. A
-            batch ends with its shard of 128.
+        batch_size: clips that pass through the backbone at once; by default 32, or as many as make 64 MiB of
+            views. A batch ends with its shard of 128.
         progress: show a bar, in a terminal or notebook, while features are made.
         cache: folder in place of `catsplit.paths.cache_dir()`.
 
@@ -110,7 +110,8 @@ def extract(
         raise CatsplitError("There are no clips to extract features from.")
     if on_error not in ("raise", "skip"):
         raise CatsplitError(f'on_error is "raise" or "skip", not {on_error!r}.')
-    batch = _positive("batch_size", batch_size, max(BATCH_BYTES // math.prod(sampling.shape), 1))
+    fitting = BATCH_BYTES // math.prod(sampling.shape)
+    batch = _positive("batch_size", batch_size, min(max(fitting, 1), BATCH))
     files, sizes = _files(clips, resolve)
     job = Job(
         clips, files, backbone, sampling, source, on_error == "raise", _positive("workers", workers, _processors()),

@@ -113,7 +113,8 @@ def evaluate(old: Head, new: Head, features: Features, targets: Tensor, new_feat
             generality or for locality, or no untouched clip right before the edit.
     """
     gone, fresh = difference(old, new)
-    targets = check_targets(len(features), len(old), [old.index(label) for label in gone], fresh, targets)
+    dropped = torch.tensor([old.index(label) for label in gone])
+    targets = check_targets(len(features), len(old), dropped, fresh, targets)
     before = probabilities(old, features, gone)
     after = probabilities(new, features if new_features is None else new_features)
     number = {label: old.index(label) for label in old.labels if label not in gone}
@@ -215,11 +216,11 @@ def difference(old: Head, new: Head) -> tuple[list[str], list[str]]:
     return gone, fresh
 
 
-def check_targets(clips: int, categories: int, gone: list[int], fresh: list[str], targets: Tensor) -> Tensor:
+def check_targets(clips: int, categories: int, gone: Tensor, fresh: list[str], targets: Tensor) -> Tensor:
     targets = torch.as_tensor(targets).long()
     if targets.shape != (clips,):
         raise CatsplitError(f"{clips} clips need targets of shape ({clips},), not {tuple(targets.shape)}.")
-    wrong = (targets < -1) | (targets >= categories + len(fresh)) | torch.isin(targets, torch.tensor(gone))
+    wrong = (targets < -1) | (targets >= categories + len(fresh)) | torch.isin(targets, gone)
     if wrong.any():
         clip = int(wrong.nonzero()[0])
         raise CatsplitError(

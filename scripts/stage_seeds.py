@@ -1,4 +1,4 @@
-"""Gather the cards of trained base classifiers of Stage-Split into data/stage/seeds.json.
+"""Gather the cards of trained base classifiers of Stage-Split into catsplit/assets/stage-seeds.json.
 
     catsplit stage train --part A --seed 0        # and so on, three seeds for each part
     python scripts/stage_seeds.py stage-a-0.safetensors stage-a-1.safetensors …
@@ -37,7 +37,7 @@ def main(paths: list[str]) -> None:
             "accuracy by split type": [c["accuracy by split type"] for c in cards],
             "accuracy among siblings": [c["accuracy among siblings"] for c in cards],
         }
-    out = Path(__file__).parent.parent / "data" / "stage" / "seeds.json"
+    out = Path(__file__).parent.parent / "catsplit" / "assets" / "stage-seeds.json"
     with atomic_path(out) as beside:
         beside.write_text(json.dumps(result, indent=1) + "\n")
     print(out)

@@ -119,6 +119,7 @@ def test_both_ways_agree_with_the_loop(seed, clips, views, categories, k, chunk,
 def test_the_fast_way_scores_many_edits_of_many_splits_from_one_start():
     head, _, features, targets = problem(3)
     evaluator = Evaluator(head, features, chunk=7)
+    jobs, singly = [], []
     for coarse in head.labels:
         c = head.index(coarse)
         labels = targets.clone()
@@ -129,7 +130,12 @@ def test_the_fast_way_scores_many_edits_of_many_splits_from_one_start():
             expected, doubtful = by_loop(head, edit, coarse, features, labels)
             assert not doubtful.any()
             assert figures(fast) == pytest.approx(expected, abs=1e-12)
-    assert evaluator.score([], targets) == []
+        jobs.append((edits, labels))
+        singly.append(evaluator.score(edits, labels))
+    assert evaluator.score_splits(jobs) == singly
+    assert evaluator.score_splits([]) == []
+    with pytest.raises(CatsplitError, match="no edit"):
+        evaluator.score([], targets)
 
 
 @pytest.mark.parametrize(("coarse", "new"), [(300, 0), (0, 300), (300, 300), (-300, -300), (90, -90), (1e4, 1e4)])

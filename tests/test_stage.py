@@ -1,6 +1,5 @@
 """Stage-Split: what it promises of its labels, its clips and its classifiers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -238,7 +237,7 @@ def test_the_shipped_classifier_is_small_and_good(part):
 
 
 def evidence() -> dict:
-    return json.loads((Path(__file__).parent.parent / "data" / "stage" / "evidence.json").read_text())
+    return stage.measured("evidence")
 
 
 @pytest.mark.parametrize("kind", stage.MOTION_KINDS)

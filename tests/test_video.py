@@ -1,5 +1,6 @@
 """Files to views: against plain loops, another decoder, and files broken in every way."""
 
+import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from catsplit import containers
 from catsplit.errors import CatsplitError, ClipError
-from catsplit.video import PRESETS, Sampling, read_views
+from catsplit.video import PRESETS, Sampling, read_frames, read_views
 
 # Eight of ten frames, whole pictures of 80 × 80: no resizing and no cropping.
 WHOLE = Sampling(frames=8, segments=2, crops=1, short_side=80, crop_size=80)
@@ -80,6 +81,18 @@ def test_frames_equal_those_of_another_decoder(folder, name):
     views = read_views(folder / name, WHOLE)
     for view, row in zip(views, naive_indices(len(frames), 8, 2), strict=True):
         np.testing.assert_array_equal(view, frames[row])
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "plain.webm"])
+def test_all_frames_of_a_clip(folder, tmp_path, name):
+    np.testing.assert_array_equal(read_frames(folder / name, 80), decoded(folder / name))
+    assert read_frames(folder / name, 48).shape == (20, 48, 48, 3)
+    sampling = Sampling(frames=20, segments=1, short_side=48, crop_size=48)
+    views = read_views(folder / name, sampling)
+    np.testing.assert_array_equal(views[0], read_frames(folder / name, 48)[naive_indices(20, 20, 1)[0]])
+    (tmp_path / name).write_bytes((folder / name).read_bytes()[:-500])
+    with pytest.raises(ClipError, match="truncated"):
+        read_frames(tmp_path / name, 80)
 
 
 @pytest.mark.parametrize("width", [16, 24, 32, 48, 72, 96, 144, 176, 66, 110])
@@ -194,7 +207,13 @@ def test_no_file_at_all(tmp_path):
 @pytest.mark.parametrize("name", KINDS)
 def test_a_truncated_file_is_never_read_as_a_shorter_clip(folder, tmp_path, name):
     whole, path = (folder / name).read_bytes(), tmp_path / name
-    for length in np.unique(np.linspace(1, len(whole) - 1, 40).astype(int)):
+    lengths = set(np.linspace(1, len(whole) - 1, 40).astype(int).tolist())
+    if name == "fragmented.mp4":
+        # Cut exactly between two fragments it is a whole file, only shorter; a byte more tells.
+        between = {match.start() - 4 for match in re.finditer(b"moof|mfra", whole)}
+        assert len(between) == 4
+        lengths = (lengths | {cut + extra for cut in between for extra in range(1, 10)}) - between
+    for length in sorted(lengths):
         path.write_bytes(whole[:length])
         with pytest.raises(ClipError):
             read_views(path, WHOLE)

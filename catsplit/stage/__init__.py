@@ -40,6 +40,7 @@ __all__ = [
     "features",
     "head",
     "load",
+    "measured",
     "prepare",
     "sampling",
     "taxonomy",
@@ -108,6 +109,20 @@ def backbone(part: str) -> "Backbone":
 def card(part: str) -> dict:
     """What is known of the shipped base classifier of `part`: data, recipe, seed, time, accuracies by split type."""
     return _checkpoint(part)[1]
+
+
+def measured(what: str) -> dict:
+    """Figures that were measured once and ship with the package; percent, on validation clips.
+
+    Args:
+        what: "evidence" (what one frame and shuffled frames tell about siblings) or "seeds" (three trainings a part).
+
+    Raises:
+        BenchmarkError: something else.
+    """
+    if what not in ("evidence", "seeds"):
+        raise BenchmarkError(f"Nothing is measured under the name {what!r}: choose 'evidence' or 'seeds'.")
+    return json.loads((files("catsplit") / "assets" / f"stage-{what}.json").read_text())
 
 
 def features(part: str, clips: str | Sequence[str] = "val", *, progress: bool = True) -> "FeatureSet":
