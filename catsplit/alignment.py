@@ -1,7 +1,7 @@
 """Zero-shot rows by alignment, the paper's main method: a small network maps text to weight space.
 
 The network g has one hidden layer of 384 units with GELU. It learns from pairs that the classifier itself
-supplies (paper, section 4.3): modifier text and modifier vector, label and row, concept and prototype. Then
+supplies (the paper): modifier text and modifier vector, label and row, concept and prototype. Then
 the vector of a subcategory is g of its modifier's embedding. The pairs come from the untouched side of the
 taxonomy, so g doesn't depend on which category is split, and one fit for each seed serves every split.
 """

@@ -1,7 +1,7 @@
 """The linear head of a classifier, and its one edit: a row gives way to several named rows.
 
 A classifier is a frozen backbone f(x) in R^D and a head: for each category y a weight row w_y and a bias b_y,
-with logits w_y · f(x) + b_y (Liu & Doughty, ICLR 2026, arXiv 2602.16545, section 3). To split the coarse
+with logits w_y · f(x) + b_y (Liu & Doughty, ICLR 2026, arXiv 2602.16545). To split the coarse
 category c into the subcategories S is to replace w_c by one row for each of them, so that the label space
 becomes Y' = (Y minus c) followed by S. Where the rows come from is the business of the other modules.
 """
@@ -156,7 +156,7 @@ class Head:
         return self._weight[self.index(label)].clone()
 
     def mean(self, labels: Sequence[str]) -> Tensor:
-        """The prototype (D,) of a group: the mean of its members' rows (paper, section 4.1)."""
+        """The prototype (D,) of a group: the mean of its members' rows (the paper)."""
         if not labels:
             raise HeadError("A prototype is the mean of the rows of a group's members, but the group is empty.")
         return self._weight[[self.index(label) for label in labels]].mean(0)

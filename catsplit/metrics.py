@@ -1,6 +1,6 @@
 """What an edit gains and what it costs: generality, locality, accuracy among siblings, per-clip stability.
 
-Protocol (paper, section 5, as in the published code): softmax for each view (segment and crop) of a clip; the
+Protocol (as in the published code): softmax for each view (segment and crop) of a clip; the
 probability of the coarse category c set to zero and the rest renormalised, before and after the edit alike;
 mean over the views; argmax (the first of equals). To zero p(c) and renormalise is to leave c out of the
 softmax, which is how it is done here.

