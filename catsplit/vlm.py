@@ -2,8 +2,8 @@
 
 The base classifier predicts first. Where it predicts the coarse category c, a vision–language model chooses among
 the subcategories: the mean of a clip's frame embeddings, normalised, against the normalised embeddings of the
-subcategories' full labels. Elsewhere the base prediction stands (paper, section 5), so that no clip of another
-category can get worse.
+subcategories' full labels. Elsewhere the base prediction stands, so that no clip of another category can get worse.
+It is how CLIP and its kin are compared in the paper (Liu & Doughty, ICLR 2026, arXiv 2602.16545).
 
     model = vlm.load("ViT-L-14/openai")                      # or stage.captions.load(), which needs no download
     frames = model.embed(features.paths, benchmark.path)     # which frames: see `vlmodels.VisionLanguage`
@@ -69,7 +69,9 @@ def gated(
         raise CatsplitError(f'before is "base" or "masked", not {before!r}.')
     row, clips, fresh = head.index(split.coarse), len(features), split.subcategories
     targets = check_targets(clips, len(head), torch.tensor([row]), list(fresh), targets)
-    frames = torch.as_tensor(np.asarray(frame_embeddings)).float()
+    # A copy, because a memory map of cached features can't be written, and torch would warn of it.
+    copy = frame_embeddings if isinstance(frame_embeddings, Tensor) else torch.from_numpy(np.array(frame_embeddings))
+    frames = copy.float()
     frames = _unit(frames.mean(1) if frames.ndim == 3 else frames, clips, "clips", "frame")
     texts = _unit(torch.as_tensor(text_embeddings).float(), len(fresh), f'subcategories of "{split.coarse}"', "text")
     if frames.shape[1] != texts.shape[1]:

@@ -32,7 +32,7 @@ class VisionLanguage:
 
     Which frames: by default 8, spread over the clip by the published rule of `video.Sampling` with one segment, the
     centre crop at the size that the model was trained with. Their embeddings are averaged as the image tower gives
-    them, not normalised one by one: what is normalised is the mean (paper, section 5).
+    them, not normalised one by one: what is normalised is the mean, as published.
 
     Attributes:
         name: for people.
