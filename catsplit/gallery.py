@@ -26,6 +26,7 @@ _STYLE = """<style>
 .catsplit-clips img {width: 100%; max-width: 12em; height: auto; display: block; margin: 0; border-radius: 3px}
 .catsplit-clips h4 {margin: 1em 0 .3em; font-size: 1em}
 .catsplit-clips .note {opacity: .85}
+.catsplit-clips h4, .catsplit-clips figcaption, .catsplit-clips .note {color: inherit !important}
 .catsplit-clips .still, .catsplit-clips .play {display: none}
 .catsplit-clips input:checked ~ .all .still {display: block}
 .catsplit-clips input:checked ~ .all .moving {display: none}
