@@ -66,13 +66,13 @@ class Evaluator:
         Raises:
             CatsplitError: as for `evaluate`; or an edit changed old rows, or the edits' labels differ.
         """
-        return self.score_splits([(edits, targets)])[0]
+        return self.score_splits([(edits, targets)])[0] if edits else []
 
     def score_splits(self, jobs: Sequence[tuple[Sequence[Head], Tensor]]) -> list[list[Scores]]:
         """`score` for the edits and targets of several splits: one pass over the features serves them all.
 
         Raises:
-            CatsplitError: as for `score`.
+            CatsplitError: as for `score`, or a split without any edit.
         """
         work = [self._checked(edits, targets) for edits, targets in jobs]
         if not work:

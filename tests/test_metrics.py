@@ -134,8 +134,9 @@ def test_the_fast_way_scores_many_edits_of_many_splits_from_one_start():
         singly.append(evaluator.score(edits, labels))
     assert evaluator.score_splits(jobs) == singly
     assert evaluator.score_splits([]) == []
+    assert evaluator.score([], targets) == []
     with pytest.raises(CatsplitError, match="no edit"):
-        evaluator.score([], targets)
+        evaluator.score_splits([([], targets)])
 
 
 @pytest.mark.parametrize(("coarse", "new"), [(300, 0), (0, 300), (300, 300), (-300, -300), (90, -90), (1e4, 1e4)])
