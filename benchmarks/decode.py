@@ -71,8 +71,12 @@ def main() -> None:
             size = sum(path.stat().st_size for path in paths) // len(paths)
             speeds = [clips_a_second(paths, PRESETS[preset], n, arguments.seconds) for n in threads]
             views = " × ".join(map(str, PRESETS[preset].shape))
-            print(f"| {width} × {height} × {frames} {ending} | {size:,} | {views} | "
-                  + " | ".join(f"{speed:,.0f} clips/s" for speed in speeds) + " |", flush=True)
+            print(
+                f"| {width} × {height} × {frames} {ending} | {size:,} | {views} | "
+                + " | ".join(f"{speed:,.0f} clips/s" for speed in speeds)
+                + " |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from catsplit.featurestore import Skipped, Store, key
 from catsplit.paths import cache_dir
 from catsplit.video import Sampling
 
-BATCH, BATCH_BYTES = 32, 64 * 2**20  # clips, and bytes of their uint8 views, of which float32 takes four times as much
+BATCH, BATCH_BYTES = 16, 64 * 2**20  # clips, and bytes of their uint8 views, of which float32 takes four times as much
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,8 @@ def extract(
         on_error: what to do with a clip that can't be read: "raise", or "skip" it, warn and list it. Skipped clips
             aren't tried again until their size changes or "raise" asks for them.
         workers: threads that decode; as many as there are processors by default.
-        batch_size: clips that pass through the backbone at once; by default 32, or as many as make 64 MiB of
-            views. A batch ends with its shard of 128.
+        batch_size: clips that pass through the backbone at once; by default 16, or as many as make 64 MiB of
+            views if that is less. A batch ends with its shard of 128.
         progress: show a bar, in a terminal or notebook, while features are made.
         cache: folder in place of `catsplit.paths.cache_dir()`.
 

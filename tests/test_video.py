@@ -9,7 +9,7 @@ import decord
 import numpy as np
 import pytest
 from clipfiles import decoded, write_clip
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catsplit import containers
@@ -53,6 +53,7 @@ def naive_indices(count: int, frames: int, segments: int) -> list[list[int]]:
     return result
 
 
+@settings(deadline=None)  # other work on the machine is no failure
 @given(count=st.integers(1, 2000), frames=st.integers(1, 64), segments=st.integers(1, 6))
 def test_frames_are_chosen_by_the_published_rule(count, frames, segments):
     indices = Sampling(frames=frames, segments=segments).indices(count)
