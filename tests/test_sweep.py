@@ -1,0 +1,363 @@
+"""A sweep against each edit made and scored by itself, what it goes on from, and what it refuses."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from madeup import encode, world
+
+from catsplit import controls, metrics, sweepinputs
+from catsplit import methods as known
+from catsplit.alignment import fit, ridge
+from catsplit.errors import CatsplitError, HeadError
+from catsplit.features import FeatureSet
+from catsplit.head import Head
+from catsplit.lowshot import Recipe, Run, finetune, sample
+from catsplit.modifiers import Dictionary
+from catsplit.results import COLUMNS, IDENTITY, read
+from catsplit.retrieval import retrieve
+from catsplit.sweep import sweep
+from catsplit.text import TextEncoder
+
+SHORT = Recipe(epochs=6)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CATSPLIT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def here(tmp_path):
+    return world(tmp_path / "bench")
+
+
+def run(here, **options):
+    options = {"encode": encode, "seeds": (0, 1), "progress": False, "recipe": SHORT} | options
+    return sweep(here.benchmark, here.head, here.features, **options)
+
+
+def numbers(table):
+    return table.drop(columns="seconds")
+
+
+def alone(here, split, rows_or_head, features=None):
+    """Scores of one edit by `metrics.evaluate`, on targets built clip by clip."""
+    head = here.head
+    targets = []
+    equivalent = dict(here.benchmark.equivalent_set(split.coarse).to_numpy().tolist())
+    unrelated = dict(here.benchmark.unrelated_set(split.coarse).to_numpy().tolist())
+    for path in here.features.paths:
+        targets.append(equivalent.get(path, unrelated.get(path, -1)))
+    new = rows_or_head if isinstance(rows_or_head, Head) else head.split(split.coarse, rows_or_head)
+    return metrics.evaluate(head, new, torch.from_numpy(here.features.features), torch.tensor(targets))
+
+
+def line(table, **wanted):
+    chosen = table
+    for column, value in wanted.items():
+        chosen = chosen[chosen[column] == value]
+    assert len(chosen) == 1, wanted
+    return chosen.iloc[0]
+
+
+def assert_same(found, scores):
+    for column in ("generality", "locality", "mean", "siblings", "stability"):
+        assert found[column] == pytest.approx(getattr(scores, column), abs=1e-12), column
+    assert found["calibration"] == pytest.approx(metrics.calibration_error(scores), abs=1e-5)
+    assert (found["equivalent"], found["unrelated"]) == (scores.equivalent, scores.unrelated)
+
+
+# What it computes
+
+
+def test_every_zero_shot_line_is_that_edit_scored_by_itself(here):
+    table = run(here)
+    b, head = here.benchmark, here.head
+    groups, modifiers = b.taxonomy.untouched_groups("A"), b.taxonomy.modifiers
+    dictionary = Dictionary.from_head(head, groups, modifiers)
+    aligned, regressed = fit(head, groups, modifiers, encode, seeds=(0, 1)), ridge(head, groups, modifiers, encode)
+    assert len(table) == len(b.splits) * len(known.ZERO_SHOT) * 2
+    for split in b.splits:
+        for seed in (0, 1):
+            expected = {
+                "copies": controls.copies(head, split, seed=seed),
+                "random vectors": controls.random_vectors(head, split, dictionary, seed=seed),
+                "random entries": controls.random_entries(head, split, dictionary, seed=seed),
+                "retrieval": retrieve(head, split, dictionary, encode, seed=seed),
+                "retrieval, argmax": retrieve(head, split, dictionary, encode, matching="argmax", seed=seed),
+                "retrieval, coherent": retrieve(head, split, dictionary, encode, matching="coherent", seed=seed),
+                "retrieval, modifiers only": retrieve(head, split, dictionary, encode, alpha=1, beta=0, seed=seed),
+                "retrieval, labels only": retrieve(head, split, dictionary, encode, alpha=0, beta=1, seed=seed),
+                "retrieval, first of equals": retrieve(head, split, dictionary, encode, ties="first"),
+                "alignment": aligned.rows(head, split, encode, seed=seed),
+                "ridge": regressed.rows(head, split, encode),
+            }
+            assert set(expected) == set(known.ZERO_SHOT)
+            for method, rows in expected.items():
+                found = line(table, coarse=split.coarse, method=method, seed=seed)
+                assert_same(found, alone(here, split, rows))
+                assert (found["initial"], found["shots"], found["clips"], found["problem"]) == ("", 0, 0, "")
+
+
+@pytest.mark.parametrize("learn", known.LOW_SHOT)
+def test_every_low_shot_line_is_that_run_by_itself(here, learn):
+    starts = ("random", "coarse", "retrieval", "alignment")
+    table = run(here, methods=[learn], initial=starts, shots=(1, 3), training=here.training)
+    b, head = here.benchmark, here.head
+    assert len(table) == len(b.splits) * len(starts) * 2 * 2
+    ground = known.Ground(head, b.taxonomy.untouched_groups("A"), b.taxonomy.modifiers, encode, (0, 1))
+    for split in b.splits:
+        ft = b.ft_set(split.coarse)
+        features, targets = here.training(list(ft["path"])).features, torch.tensor(ft["row"].to_numpy())
+        for start in starts:
+            for shots in (1, 3):
+                for seed in (0, 1):
+                    clips = sample(head, split, targets, shots, seed=seed)
+                    one = Run(known.INITIAL[start](ground, split, seed), seed, clips)
+                    done = finetune(head, split, features, targets, [one], learn=learn, recipe=SHORT)[0]
+                    found = line(table, coarse=split.coarse, initial=start, shots=shots, seed=seed)
+                    assert_same(found, alone(here, split, done.head))
+                    assert found["clips"] == shots * len(split.subcategories)
+
+
+def test_all_shots_learn_from_all_training_clips_but_those_held_out(here):
+    table = run(here, methods=["new rows"], shots=[None], initial=["coarse"], training=here.training)
+    assert set(table["shots"]) == {-1}
+    assert line(table, coarse="Pushing", seed=0)["clips"] == 3 * 5  # six clips each, one of which is held out
+
+
+def test_the_oracle_sees_untouched_training_clips_too(here):
+    table = run(here, methods=["oracle"], training=here.training)
+    split, b = here.benchmark.split("Pulling"), here.benchmark
+    ft, rest = b.ft_set("Pulling"), b.clips("train")
+    rest = rest[rest["row"] != split.row]
+    features = here.training([*ft["path"], *rest["path"]]).features
+    rows = controls.oracle(here.head, split, features, torch.tensor([*ft["row"], *rest["row"]]))
+    found = line(table, coarse="Pulling", seed=1)
+    assert_same(found, alone(here, split, rows))
+    assert (found["initial"], found["shots"], found["clips"]) == ("coarse", -1, 12)
+
+
+def test_wordings_change_the_words_and_nothing_else(here):
+    table = run(here, wordings=("exact", "other"), methods=["copies", "retrieval"])
+    both = [numbers(table[(table.wording == w) & (table.method == "copies")]) for w in ("exact", "other")]
+    pd.testing.assert_frame_equal(*(t.drop(columns=["wording", "key"]).reset_index(drop=True) for t in both))
+    assert set(table[table.wording == "other"]["coarse"]) == {"Pushing", "Pulling"}
+    assert len(set(table["key"])) == 4  # two splits, two wordings
+    assert (table["known"] == 1).all()
+
+
+def test_the_alignment_is_fitted_once_for_all_splits_seeds_and_wordings(here, monkeypatch):
+    fits = []
+    monkeypatch.setattr(known.aligned, "fit", lambda *args, **kw: fits.append(kw["seeds"]) or fit(*args, **kw))
+    run(here, wordings=("exact", "other"), methods=["alignment", "new rows"], seeds=(3, 1, 4), training=here.training)
+    assert fits == [(3, 1, 4)]
+
+
+def test_training_features_are_asked_for_once_and_only_those_drawn(here):
+    run(here, methods=["new rows"], training=here.training, shots=(1, 2))
+    assert len(here.asked) == 1
+    assert len(here.asked[0]) == len(set(here.asked[0])) <= (3 + 2) * 2 * 2
+    assert all(path.startswith("train/") for path in here.asked[0])
+
+
+def test_encoders_are_told_apart(here):
+    table = run(here, encode={"one": encode, "two": lambda texts: encode([t[:1] for t in texts])},
+                methods=["alignment"])  # fmt: skip
+    assert not np.allclose(*(table[table.encoder == name]["generality"] for name in ("one", "two")))
+
+
+def test_methods_of_ones_own_answer_rows_heads_or_scores(here):
+    seen = []
+
+    def rows(ground, split, seed):
+        return controls.copies(ground.head, split, seed=seed)
+
+    def head(ground, split, seed):
+        return ground.head.split(split.coarse, rows(ground, split, seed))
+
+    def scores(ground, split, seed):
+        seen.append((split.coarse, seed))
+        return metrics.evaluate(ground.head, head(ground, split, seed), ground.features, ground.targets(split))
+
+    table = run(here, methods={"rows": rows, "head": head, "scores": scores, "copies": None})
+    values = [table[table.method == m]["generality"].tolist() for m in ("rows", "head", "scores", "copies")]
+    assert values[0] == values[1] == values[2] == values[3]
+    assert len(seen) == 4
+
+
+def test_an_edit_that_cannot_be_made_is_told_and_the_others_go_on(here):
+    def fails(ground, split, seed):
+        if split.coarse == "Pushing":
+            raise HeadError("No donor is large enough.")
+        return controls.copies(ground.head, split, seed=seed)
+
+    with pytest.warns(UserWarning, match="2 edits can't be made .* No donor is large enough"):
+        table = run(here, methods={"fails": fails})
+    bad = table[table["coarse"] == "Pushing"]
+    assert bad["generality"].isna().all()
+    assert (bad["problem"] == "No donor is large enough.").all()
+    assert table[table["coarse"] == "Pulling"]["generality"].notna().all()
+
+
+def test_clips_that_were_skipped_are_left_out(here):
+    gone = here.benchmark.equivalent_set("Pushing")["path"][0]
+    stay = [path for path in here.features.paths if path != gone]
+    here.features = FeatureSet(here.features.rows_of(stay), tuple(stay), ((gone, "it is damaged"),))
+    assert line(run(here, methods=["copies"], seeds=[0]), coarse="Pushing")["equivalent"] == 17
+
+
+def test_the_whole_zero_shot_sweep_takes_seconds(tmp_path):
+    here = world(tmp_path / "bench", per_label=60)
+    start = time.process_time()  # not the clock on the wall: other work on the machine doesn't count
+    run(here, seeds=(0, 1, 2), wordings=("exact", "other"))
+    assert time.process_time() - start < 20
+
+
+# The file
+
+
+def test_the_file_holds_the_table_to_the_last_bit(here, tmp_path):
+    out = tmp_path / "sub" / "table.csv"
+    table = run(here, out=out, methods=["copies", "alignment", "new rows"], training=here.training)
+    pd.testing.assert_frame_equal(read(out), table)
+    assert tuple(table.columns) == COLUMNS
+    assert not table.duplicated(list(IDENTITY)).any()
+
+
+def test_what_is_there_is_not_done_again(here, tmp_path):
+    out, calls = tmp_path / "table.csv", []
+
+    def counted(ground, split, seed):
+        calls.append((split.coarse, seed))
+        return controls.copies(ground.head, split, seed=seed)
+
+    first = run(here, out=out, methods={"mine": counted})
+    again = run(here, out=out, methods={"mine": counted, "copies": None}, seeds=(0, 1, 2))
+    assert sorted(calls) == [(c, s) for c in ("Pulling", "Pushing") for s in (0, 1, 2)]
+    kept = again[(again.method == "mine") & (again.seed < 2)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, first)  # the seconds too: they are those of the first time
+
+
+def test_a_sweep_that_was_stopped_goes_on_and_ends_with_the_same_table(here, tmp_path):
+    out, whole = tmp_path / "table.csv", run(here, methods=["copies", "retrieval", "alignment"])
+
+    def stops(ground, split, seed):
+        if split.coarse == here.benchmark.splits[1].coarse:
+            raise KeyboardInterrupt
+        return known.COMPARED["copies"](ground, split, seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(here, out=out, methods={"copies": stops, "retrieval": None, "alignment": None})
+    assert set(read(out)["coarse"]) == {here.benchmark.splits[0].coarse}
+    resumed = run(here, out=out, methods=["copies", "retrieval", "alignment"])
+    pd.testing.assert_frame_equal(numbers(resumed), numbers(whole))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".table")]
+
+
+def test_parts_share_a_file(tmp_path):
+    a, b = world(tmp_path / "bench"), None
+    out = tmp_path / "table.csv"
+    run(a, out=out, methods=["copies"])
+    b = world(tmp_path / "other" / "bench", part="B")
+    run(b, out=out, methods=["copies"])
+    assert read(out)["part"].value_counts().to_dict() == {"A": 4, "B": 4}
+
+
+@pytest.mark.parametrize("what", ["head", "features", "encoder", "recipe"])
+def test_results_of_other_inputs_are_refused(here, tmp_path, what):
+    out, options = tmp_path / "table.csv", {"methods": ["copies", "new rows"], "training": here.training}
+    run(here, out=out, **options)
+    before = out.read_bytes()
+    if what == "head":
+        here.head = Head(here.head.weight * 1.001, here.head.bias, here.head.labels)
+    elif what == "features":
+        here.features = FeatureSet(here.features.features * 1.001, here.features.paths)
+    elif what == "encoder":
+        options["encode"] = {"encode": lambda texts: encode(texts) * 2}
+    else:
+        options["recipe"] = Recipe(epochs=7)
+    with pytest.raises(CatsplitError, match=r"table\.csv holds results for .* name another file, or remove this one"):
+        run(here, out=out, **options)
+    assert out.read_bytes() == before
+
+
+def test_an_encoder_is_known_by_its_key(here, tmp_path):
+    def named(key):
+        return TextEncoder("mine", key, lambda: lambda text: encode([text])[0], cache=False)
+
+    run(here, out=tmp_path / "t.csv", methods=["copies"], encode=named("a"))
+    run(here, out=tmp_path / "t.csv", methods=["copies"], encode=named("a"))
+    with pytest.raises(CatsplitError, match="holds results"):
+        run(here, out=tmp_path / "t.csv", methods=["copies"], encode=named("b"))
+
+
+def test_a_second_sweep_keeps_away_from_the_file(here, tmp_path):
+    def nested(ground, split, seed):
+        with pytest.raises(CatsplitError, match=r"Another sweep is writing .*t\.csv"):
+            run(here, out=tmp_path / "t.csv", methods=["copies"])
+        return controls.copies(ground.head, split, seed=seed)
+
+    run(here, out=tmp_path / "t.csv", methods={"nested": nested})
+    run(here, out=tmp_path / "t.csv", methods=["copies"])
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "\x00\x01", "part,seed\nA,x\n"])
+def test_a_file_that_is_no_sweeps_is_refused_and_stays(here, tmp_path, content):
+    (tmp_path / "t.csv").write_text(content)
+    with pytest.raises(CatsplitError, match="a table that a sweep wrote"):
+        run(here, out=tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == content
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"methods": ["retreival"]}, 'no method "retreival" .*"retrieval"'),
+        ({"methods": "retrieval"}, r'write \["retrieval"\]'),
+        ({"methods": []}, "one method or more"),
+        ({"methods": ["new rows"]}, "need their features: give them as `training`"),
+        ({"methods": ["oracle"]}, "need their features: give them as `training`"),
+        ({"methods": ["new rows"], "initial": ["warm"], "training": print}, 'no initial rows "warm"'),
+        ({"methods": ["new rows"], "shots": [0], "training": print}, "1 or more, or None"),
+        ({"methods": ["new rows"], "shots": [1.5], "training": print}, "1 or more, or None"),
+        ({"seeds": []}, "one or more different seeds"),
+        ({"seeds": [1, 1]}, "one or more different seeds"),
+        ({"wordings": ["poetic"]}, "no wording 'poetic'"),
+    ],
+)
+def test_bad_options_are_refused_in_one_sentence(here, tmp_path, options, message):
+    with pytest.raises(CatsplitError, match=message) as caught:
+        run(here, out=tmp_path / "t.csv", **options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_a_head_of_other_labels_is_refused(here):
+    labels = list(here.head.labels)
+    labels[1], labels[2] = labels[2], labels[1]
+    here.head = Head(here.head.weight, here.head.bias, labels)
+    with pytest.raises(CatsplitError, match="but row 1 is .* in the head and .* in the benchmark"):
+        run(here)
+
+
+def test_more_shots_than_clips_are_refused(here):
+    with pytest.raises(CatsplitError, match='7 shots of "Pushing to the left" were asked for, but it has 6'):
+        run(here, methods=["new rows"], shots=[7], training=here.training)
+
+
+def test_clips_without_features_are_refused(here):
+    here.features = FeatureSet(here.features.features[1:], here.features.paths[1:])
+    with pytest.raises(CatsplitError, match="has no features"):
+        run(here)
+
+
+def test_stage_split_says_that_it_is_synthetic(tmp_path):
+    assert sweepinputs.name_of(world(tmp_path / "stage-split-1").benchmark) == "Stage-Split (synthetic)"
+    assert sweepinputs.name_of(world(tmp_path / "SSv2-Split").benchmark) == "SSv2-Split"
