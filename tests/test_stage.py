@@ -171,7 +171,9 @@ def start(cache: Path) -> subprocess.Popen:
 
 
 def contents(cache: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in cache.glob("stage-split-*/videos/*.mp4")}
+    """Clips that are there under their own names; pathlib's globs find hidden files, too."""
+    found = cache.glob("stage-split-*/videos/*.mp4")
+    return {path.name: path.read_bytes() for path in found if not path.name.startswith(".")}
 
 
 def test_a_killed_rendering_goes_on_to_the_same_bytes(tmp_path):
@@ -184,10 +186,13 @@ def test_a_killed_rendering_goes_on_to_the_same_bytes(tmp_path):
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     done = len(contents(tmp_path / "killed"))
+    [videos] = (tmp_path / "killed").glob("stage-split-*/videos")
+    (videos / ".val-00-000.0123456789ab.mp4").write_bytes(b"what a killed process leaves behind")
     assert 0 < done < 120
     again = int(start(tmp_path / "killed").communicate(timeout=300)[0])
     assert again <= 120 - done
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert not list(videos.glob(".*.mp4"))
 
 
 def test_two_processes_at_once_share_one_rendering(tmp_path):

@@ -97,6 +97,8 @@ def prepare(clips: str | Sequence[str] = "val", *, workers: int | None = None, p
     names = render.clip_names(clips) if isinstance(clips, str) else list(dict.fromkeys(clips))
     videos = write_annotations() / "videos"
     with FileLock(videos / ".lock"):
+        for leftover in videos.glob(".*.mp4"):  # of a rendering that was killed; only the lock's holder writes clips
+            leftover.unlink()
         known = _checksums(videos)
         damaged = [
             name
