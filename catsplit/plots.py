@@ -128,7 +128,7 @@ def plane(
     head: "Head",
     points: Mapping[str, np.ndarray] | None = None,
     limit: float = 3.0,
-    without: Sequence[str] = (),
+    order: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """A head on a feature space of two dimensions: what it answers where, its rows as arrows, clips as marks.
@@ -137,10 +137,11 @@ def plane(
         head: D = 2.
         points: {name: features (n, 2)}, drawn as marks of one kind each.
         limit: the plane runs from -limit to limit.
-        without: labels that may not be predicted.
+        order: labels that have the colours in this order, so that a label keeps its colour from one figure to the
+            next; the head's own, if not given.
 
     Raises:
-        CatsplitError: the head has another width.
+        CatsplitError: the head has another width, or there are more labels than colours.
     """
     import torch
 
@@ -148,14 +149,16 @@ def plane(
     ax = ax or _axes((5.2, 5.6))
     grid = np.linspace(-limit, limit, 241, dtype=np.float32)
     logits = head.logits(torch.from_numpy(np.stack(np.meshgrid(grid, grid), -1)))
-    logits[..., [head.index(label) for label in without]] = -torch.inf
-    colours = mpl.colors.ListedColormap(COLOURS[: len(head)])
+    order = list(order or head.labels)
+    if len(order) > len(COLOURS):
+        raise CatsplitError(f"A plane shows at most {len(COLOURS)} categories, not {len(order)}.")
+    colours = [COLOURS[order.index(label)] for label in head.labels]
     ax.imshow(
-        logits.argmax(-1), cmap=colours, vmin=-0.5, vmax=len(head) - 0.5, alpha=0.22, origin="lower",
-        extent=(-limit, limit, -limit, limit),
+        logits.argmax(-1), cmap=mpl.colors.ListedColormap(colours), vmin=-0.5, vmax=len(head) - 0.5, alpha=0.22,
+        origin="lower", extent=(-limit, limit, -limit, limit),
     )  # fmt: skip
-    for number, label in enumerate(head.labels):
-        colour, tip = COLOURS[number % len(COLOURS)], head[label].numpy()
+    for label, colour in zip(head.labels, colours, strict=True):
+        tip = head[label].numpy()
         ax.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.5, "shrinkB": 0})
         away = np.sign(tip) * (np.abs(tip) > np.linalg.norm(tip) / 3)
         ax.annotate(
@@ -241,6 +244,8 @@ def trade_off(table: "pd.DataFrame", title: str = "", ax: Axes | None = None) ->
             if f"{axis} low" in mine:
                 cross[key] = [[value - mine[f"{axis} low"].iloc[0]], [mine[f"{axis} high"].iloc[0] - value]]
         ax.errorbar(x, y, fmt=mark, color=colour, ms=10, mec="black", capsize=3, label=name, **cross)
+    # Five points at least, or differences of a hundredth of a percent would look like something.
+    ax.set_ylim(min(table["locality"].min() - 0.5, 95.5), 100.5 if table["locality"].max() <= 100 else None)
     ax.set(xlabel="generality, percent", ylabel="locality, percent")
     ax.set_title(title, loc="left")
     ax.figure.legend(loc="outside lower center", ncols=2)
