@@ -113,6 +113,9 @@ class Oracle:
 
 
 ORACLE = "oracle"
+# Methods that need more than features, by the names that tables know: `vlm.method`, `wholemodel.WholeModel`.
+VISION_LANGUAGE, WHOLE_MODEL = "vision-language", "whole model"
+ALL_THE_DATA = f"{WHOLE_MODEL}, all the data"
 # What may learn from a few clips, and the rows to begin with.
 LOW_SHOT = ("new rows", "whole head")
 INITIAL: dict[str, Callable[[Ground, Split, int], Rows]] = {

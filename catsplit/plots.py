@@ -191,7 +191,11 @@ def bars(values: Mapping[str, float], title: str = "", xlabel: str = "probabilit
 
 @_styled
 def intervals(
-    table: "pd.DataFrame", title: str = "", xlabel: str = "accuracy, percent", ax: Axes | None = None
+    table: "pd.DataFrame",
+    title: str = "",
+    xlabel: str = "accuracy, percent",
+    ax: Axes | None = None,
+    legend: bool = True,
 ) -> Axes:
     """Means with their intervals: a line of the figure for each group, a mark for each series within it.
 
@@ -221,8 +225,9 @@ def intervals(
         ax.axhline(cut - 0.5, color="0.85", lw=0.8, zorder=0)
     ax.set_xlabel(xlabel)
     ax.set_title(title, loc="left")
-    if len(series) > 1:
-        ax.figure.legend(loc="outside lower center", ncols=2 if len(series) > 2 else len(series))
+    if legend and len(series) > 1:
+        handles = ax.get_legend_handles_labels()
+        ax.figure.legend(*handles, loc="outside lower center", ncols=2 if len(series) > 2 else len(series))
     return ax
 
 

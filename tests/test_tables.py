@@ -1,0 +1,227 @@
+"""The paper's tables against plain loops over the lines of a sweep, and what is written of them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from madeup import encode, world
+from matplotlib import pyplot as plt
+
+from catsplit import published, tablefigures, tables, tabletext
+from catsplit.errors import CatsplitError
+from catsplit.lowshot import Recipe
+from catsplit.methods import ABLATED, ALL_THE_DATA, COMPARED, ORACLE, WHOLE_MODEL
+from catsplit.metrics import interval
+from catsplit.sweep import sweep
+
+METHODS = (*COMPARED, *ABLATED, ORACLE, "new rows", "whole head")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A sweep over both parts and wordings of a made-up benchmark."""
+    folder, patch = tmp_path_factory.mktemp("tables"), pytest.MonkeyPatch()
+    patch.setenv("CATSPLIT_CACHE", str(folder / "cache"))
+    parts = []
+    for part in "AB":
+        here = world(folder / f"bench-{part}", part=part)
+        options = {"encode": {"words": encode}, "seeds": (0, 1), "wordings": ("exact", "other"), "name": "Made-up"}
+        options |= {"methods": METHODS, "training": here.training, "recipe": Recipe(epochs=3), "progress": False}
+        parts.append(sweep(here.benchmark, here.head, here.features, **options))
+    patch.undo()
+    table = pd.concat(parts, ignore_index=True)
+    # As a sweep says it where a split has more siblings than any group has members.
+    failed = (table["method"] == "retrieval, coherent") & (table["coarse"] == "Pushing")
+    table.loc[failed, ["generality", "locality", "mean", "siblings"]] = math.nan
+    table.loc[failed, "problem"] = '"Pushing" has 3 subcategories, but the largest group of the dictionary only 2.'
+    return table
+
+
+def by_hand(results, rate, **wanted):
+    """Mean over the splits of the means over seeds, in percent, with plain loops; and the means of the splits."""
+    seeds = {}
+    for line in results.to_dict("records"):
+        if all(line[column] == value for column, value in wanted.items()):
+            seeds.setdefault((line["part"], line["coarse"]), []).append(line[rate] * 100)
+    splits = [sum(values) / len(values) for values in seeds.values()]
+    return sum(splits) / len(splits), splits
+
+
+def only(table, **wanted):
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    assert len(table) == 1, wanted
+    return table.iloc[0]
+
+
+@pytest.mark.parametrize("rate", tables.RATES)
+def test_zero_shot_lines_are_means_over_splits_of_means_over_seeds(results, rate):
+    table = tables.zero_shot(results)
+    assert list(dict.fromkeys(table["method"])) == [*COMPARED, ORACLE]
+    assert len(table) == 2 * 2 * (len(COMPARED) + 1)
+    for line in table.to_dict("records"):
+        wanted = {name: line[name] for name in ("part", "wording", "method")}
+        mean, splits = by_hand(results, rate, **wanted)
+        assert line[rate] == pytest.approx(mean)
+        assert (line[f"{rate} low"], line[f"{rate} high"]) == pytest.approx(interval(splits)[1:])
+        assert line["splits"] == len(splits) == 2
+
+
+def test_an_ablation_counts_the_splits_it_lacks_and_leaves_out_what_was_not_varied(results):
+    table = tables.ablation(results)
+    assert set(table["what"]) == {"rows", "similarity", "matching", "ties"}
+    coherent = table["variant"].str.startswith("coherent")
+    failed = results[(results["method"] == "retrieval, coherent") & (results["problem"] != "")]
+    assert len(failed)
+    for (part, wording), lines in failed.groupby(["part", "wording"]):
+        line = only(table[coherent], part=part, wording=wording)
+        assert line["missing"] == lines["coarse"].nunique()
+    less = results[~results["method"].isin([name for name in ABLATED if "only" in name])]
+    assert "similarity" not in set(tables.ablation(less)["what"])
+
+
+def test_a_second_text_encoder_is_an_ablation_and_in_no_other_table(results):
+    second = results.assign(encoder="other words", generality=0.125)
+    both = pd.concat([results, second], ignore_index=True)
+    pd.testing.assert_frame_equal(tables.zero_shot(both), tables.zero_shot(results))
+    added = tables.ablation(both)
+    added = added[added["what"] == "text encoder"]
+    assert set(added["variant"]) == {f"{e}, {m}" for e in ("words", "other words") for m in ("retrieval", "alignment")}
+    assert (added.loc[added["variant"] == "other words, retrieval", "generality"] == 12.5).all()
+
+
+def test_one_shot_lines_are_by_what_learns_and_what_it_began_with(results):
+    whole = results[results["method"] == "new rows"].assign(method=WHOLE_MODEL, locality=0.0)
+    everything = whole[whole["initial"] == "coarse"].assign(method=ALL_THE_DATA, shots=-1, generality=0.9)
+    five = whole.assign(method="new rows", shots=5, generality=math.nan)
+    table = tables.one_shot(pd.concat([results, whole, everything, five], ignore_index=True))
+    for line in table.to_dict("records"):
+        wanted = {"part": line["part"], "wording": line["wording"], "initial": line["initial"]}
+        if line["learns"] == ALL_THE_DATA:
+            assert line["generality"] == pytest.approx(90)
+            continue
+        method = "new rows" if line["learns"] == WHOLE_MODEL else line["learns"]
+        assert line["generality"] == pytest.approx(by_hand(results, "generality", method=method, **wanted)[0])
+    assert set(table["learns"]) == {"new rows", "whole head", WHOLE_MODEL, ALL_THE_DATA}
+
+
+def test_types_of_split_keep_unknown_modifiers_apart_and_say_what_chance_is(results):
+    table = tables.by_kind(results)
+    kinds = {}
+    for line in results.to_dict("records"):
+        if line["kind"]:
+            unknown = ", unknown modifiers" if line["known"] == 0 else ""
+            kinds.setdefault(line["kind"] + unknown, {})[line["part"], line["coarse"]] = 100 / line["k"]
+    assert set(table["kind"]) == set(kinds)
+    for line in table.to_dict("records"):
+        chances = kinds[line["kind"]]
+        assert line["chance"] == pytest.approx(sum(chances.values()) / len(chances))
+        assert (line["part"], line["splits"]) == ("A+B", len(chances))
+
+
+def test_differences_are_paired_by_split(results):
+    table = tables.differences(results)
+    line = only(table, part="A+B", wording="exact", method="retrieval", against="copies")
+    one, other = (by_hand(results, "generality", wording="exact", method=name)[1] for name in ("retrieval", "copies"))
+    gaps = np.subtract(one, other)
+    assert line["generality"] == pytest.approx(gaps.mean())
+    low, high = interval(gaps)[1:]
+    assert (line["generality low"], line["generality high"]) == pytest.approx((low, high))
+    assert line["verdict"] == ("above" if low > 0 else "below" if high < 0 else "not told apart")
+    assert len(gaps) == line["splits"] == 4
+    learned = only(
+        table, part="A", wording="other", method="new rows from alignment", against="new rows from coarse"
+    )
+    assert learned["splits"] == 2
+
+
+def test_a_verdict_needs_an_interval_without_zero(results):
+    lines = results[results["method"].isin(["copies", "retrieval"])].copy()
+    for shift, verdict in ((0.5, "above"), (-0.5, "below"), (0.0, "not told apart")):
+        mine = lines["method"] == "retrieval"
+        lines.loc[~mine, "generality"] = 0.5
+        # Splits that go either way around a mean of nothing.
+        wave = lines.loc[mine, "coarse"].map({"Pushing": 0.1, "Pulling": -0.1, "Rolling": 0.1, "Sliding": -0.1})
+        lines.loc[mine, "generality"] = 0.5 + shift + wave
+        assert only(tables.differences(lines), part="A+B", wording="exact")["verdict"] == verdict
+
+
+def test_results_of_two_benchmarks_or_of_none_make_no_table(results):
+    with pytest.raises(CatsplitError, match="are of Made-up, another"):
+        tables.zero_shot(pd.concat([results, results.assign(benchmark="another")]))
+    with pytest.raises(CatsplitError, match="no results"):
+        tables.ablation(results.iloc[:0])
+    with pytest.raises(CatsplitError, match="nothing for any of the tables: one-shot"):
+        tabletext.make(results[results["shots"] == 0], ["one-shot"])
+    with pytest.raises(CatsplitError, match='no table "two-shot"'):
+        tabletext.make(results, ["two-shot"])
+
+
+# What is written
+
+
+def rows_of(text, heading):
+    """Cells of all table lines between a heading and the next of its level or above."""
+    level, found, inside = heading.split()[0], [], False
+    for line in text.splitlines():
+        if line.startswith("#"):
+            inside = line == heading or inside and len(line.split()[0]) > len(level)
+        elif inside and line.startswith("| ") and "---" not in line:
+            found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def test_markdown_holds_the_numbers_of_the_tables_and_the_published_ones_apart(results):
+    text = tabletext.markdown(results)
+    table = tables.zero_shot(results)
+    written = [row for row in rows_of(text, "## Zero-shot comparison") if row[0] in (*COMPARED, ORACLE)]
+    ours = [row for row in written if len(row) == 5]
+    assert [row[1] for row in ours] == [tabletext.cell(line, "generality") for line in table.to_dict("records")]
+    theirs = rows_of(text, "### Published, of other data: zero-shot comparison")[1:]
+    assert len(theirs) == len(published.figures("zero-shot"))
+    assert all(row[0].startswith(("SSv2-Split", "FineGym-Split")) for row in theirs)
+    assert published.SOURCE in text
+    problem = results.loc[results["problem"] != "", "problem"].iloc[0]
+    assert problem in text
+
+
+def test_only_a_synthetic_benchmark_is_said_to_be_one(results):
+    assert tabletext.SYNTHETIC not in tabletext.markdown(results, ["zero-shot"])
+    text = tabletext.markdown(results.assign(benchmark="Stage-Split (synthetic)"), ["zero-shot"])
+    assert tabletext.SYNTHETIC in text
+    gym = tabletext.markdown(results.assign(benchmark="FineGym-Split"), ["zero-shot"])
+    published_rows = rows_of(gym, "### Published, of other data: zero-shot comparison")
+    assert not published_rows
+    assert len(rows_of(gym, "### Published: zero-shot comparison")) == 1 + 4
+
+
+def test_files_are_the_same_bytes_each_time_and_csv_holds_the_tables(results, tmp_path):
+    first, second = (tabletext.write(results, tmp_path / name) for name in "ab")
+    assert [path.name for path in first] == [path.name for path in second]
+    assert {path.suffix for path in first} == {".md", ".csv", ".png"}
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+    read = pd.read_csv(tmp_path / "a" / "zero-shot.csv")
+    np.testing.assert_allclose(read["generality"], tables.zero_shot(results)["generality"], atol=0.00501)
+    text = (tmp_path / "a" / "tables.md").read_text()
+    for name in ("zero-shot.png", "ablation.png", "one-shot.png", "by-type.png"):
+        assert f"]({name})" in text
+        assert (tmp_path / "a" / name).exists()
+
+
+@pytest.mark.parametrize("name", tablefigures.DRAWN)
+def test_a_figure_draws_every_line_of_its_table(results, name):
+    table = tabletext.make(results, [name])[name]
+    figure = tablefigures.draw(name, table)
+    drawn = []
+    for axis in figure.axes:
+        for container in axis.containers:
+            drawn += container.lines[0].get_xdata().tolist()
+    rates = ["generality"] if name == "by type" else ["generality", "locality"]
+    expected = [value for rate in rates for value in table[rate]]
+    assert sorted(drawn) == pytest.approx(sorted(expected))
+    for axis in figure.axes:
+        if axis.get_xlabel().startswith("locality"):
+            assert axis.get_xlim()[0] <= 95
+    plt.close(figure)
