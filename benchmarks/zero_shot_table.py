@@ -78,17 +78,17 @@ class World:
 
 
 class Seconds(dict):
-    """Wall-clock seconds by name: `with seconds("fit"): …`."""
+    """Wall-clock and processor seconds by name: `with seconds("fit"): …`."""
 
     def __call__(self, name: str) -> "Seconds":
         self.name = name
         return self
 
     def __enter__(self) -> None:
-        self.start = time.perf_counter()
+        self.start = np.array([time.perf_counter(), time.process_time()])
 
     def __exit__(self, *_: object) -> None:
-        self[self.name] = self.get(self.name, 0.0) + time.perf_counter() - self.start
+        self[self.name] = self.get(self.name, 0.0) + np.array([time.perf_counter(), time.process_time()]) - self.start
 
 
 def real_sizes() -> tuple[list[int], list[int], str]:
@@ -104,10 +104,8 @@ def real_sizes() -> tuple[list[int], list[int], str]:
     return split, rest, "the published group sizes"
 
 
-def zero_shot_table(
-    world: World, seconds: Seconds
-) -> tuple[list[tuple[str, metrics.Interval, metrics.Interval]], dict]:
-    """Generality and locality of every method over all splits and seeds, and alignment's scores {split: [Scores]}."""
+def zero_shot_table(world: World, seconds: Seconds) -> list[tuple[str, metrics.Interval, metrics.Interval]]:
+    """Method, generality and locality over all splits and seeds; what each step takes goes into `seconds`."""
     with seconds("dictionary"):
         dictionary = Dictionary.from_head(world.head, world.groups, world.modifiers)
     with seconds("alignment, one fit a seed"):
@@ -119,38 +117,40 @@ def zero_shot_table(
     }
     with seconds("old logits, once"):
         evaluator = Evaluator(world.head, world.features)
-    found: dict[str, list[list[metrics.Scores]]] = {name: [] for name in methods}
-    for split in world.splits:
+    table = []
+    for name, rows in methods.items():
         with seconds("rows and edited heads"):
-            edits = [world.head.split(split.coarse, rows(split, seed)) for rows in methods.values() for seed in SEEDS]
-        with seconds("new columns, all splits"):
-            scores = evaluator.score(edits, world.targets(split))
-        for at, name in enumerate(methods):
-            found[name].append(scores[at * len(SEEDS) : (at + 1) * len(SEEDS)])
-    with seconds("intervals"):
-        table = [
-            (
-                name,
-                metrics.interval([[score.generality for score in seeds] for seeds in zip(*rows, strict=True)]),
-                metrics.interval([[score.locality for score in seeds] for seeds in zip(*rows, strict=True)]),
-            )
-            for name, rows in found.items()
-        ]
-    return table, dict(zip([split.coarse for split in world.splits], found["alignment"], strict=True))
+            jobs = [
+                ([world.head.split(split.coarse, rows(split, seed)) for seed in SEEDS], world.targets(split))
+                for split in world.splits
+            ]
+        with seconds("new columns, all splits and methods"):
+            scores = evaluator.score_splits(jobs)
+        with seconds("intervals"):
+            seeds = list(zip(*scores, strict=True))
+            generality = metrics.interval([[score.generality for score in splits] for splits in seeds])
+            locality = metrics.interval([[score.locality for score in splits] for splits in seeds])
+            table.append((name, generality, locality))
+    return table
 
 
-def evaluate_alone(world: World) -> float:
-    """Seconds that evaluation takes by itself, old logits included, for one method of three seeds."""
-    edits = {
-        split: [world.head.split(split.coarse, controls.copies(world.head, split, seed=seed)) for seed in SEEDS]
+def edits_of(world: World) -> list[tuple[list[Head], torch.Tensor]]:
+    """Edited heads and targets of every split, for one method of three seeds whose new rows differ as modifiers do."""
+    return [
+        (
+            [world.head.split(split.coarse, controls.copies(world.head, split, noise=1, seed=seed)) for seed in SEEDS],
+            world.targets(split),
+        )
         for split in world.splits
-    }
-    targets = {split: world.targets(split) for split in world.splits}
-    start = time.perf_counter()
-    evaluator = Evaluator(world.head, world.features)
-    for split, heads in edits.items():
-        evaluator.score(heads, targets[split])
-    return time.perf_counter() - start
+    ]
+
+
+def time_ours(world: World) -> "Seconds":
+    """What evaluation takes by itself, old logits included, for one method of three seeds."""
+    jobs, seconds = edits_of(world), Seconds()
+    with seconds("ours"):
+        Evaluator(world.head, world.features).score_splits(jobs)
+    return seconds
 
 
 def published_loop(weight: np.ndarray, bias: np.ndarray, gone: int, features: np.ndarray) -> np.ndarray:
@@ -166,28 +166,24 @@ def published_loop(weight: np.ndarray, bias: np.ndarray, gone: int, features: np
     return predictions
 
 
-def time_published_loop(world: World, sample: int) -> tuple[float, int]:
-    """Seconds of the published loop over all clips, splits and seeds, scaled up; and predictions that differ."""
-    features, different, spent = world.features[:sample].numpy(), 0, 0.0
-    evaluator = Evaluator(world.head, world.features[:sample])
-    for split in world.splits:
-        gone = world.head.index(split.coarse)
-        heads = [world.head.split(split.coarse, controls.copies(world.head, split, noise=1, seed=s)) for s in SEEDS]
-        pairs = []
-        for head in heads:
-            new = slice(len(world.head) - 1, None)
-            weight = np.concatenate([world.head.weight.numpy(), head.weight[new].numpy()])
-            bias = np.concatenate([world.head.bias.numpy(), head.bias[new].numpy()])
-            start = time.perf_counter()
-            before = published_loop(world.head.weight.numpy(), world.head.bias.numpy(), gone, features)
-            after = published_loop(weight, bias, gone, features)
-            spent += time.perf_counter() - start
-            pairs.append((before, after))
-        targets = world.targets(split)[:sample]
-        targets[0], targets[1] = len(world.head), (gone + 1) % len(world.head)
-        for (before, after), scores in zip(pairs, evaluator.score(heads, targets), strict=True):
-            different += int((scores.before.numpy() != before).sum() + (scores.after.numpy() != after).sum())
-    return spent * len(world.features) / sample, different
+def time_published_loop(world: World, sample: int) -> tuple["Seconds", int]:
+    """What the published loop takes for the first `sample` clips, and how many predictions differ from ours."""
+    features, different, seconds = world.features[:sample].numpy(), 0, Seconds()
+    jobs = [(edits, targets[:sample].clone()) for edits, targets in edits_of(world)]
+    weight, bias = world.head.weight.numpy(), world.head.bias.numpy()
+    for split, (_, targets) in zip(world.splits, jobs, strict=True):
+        # A sample may lack clips of either kind, without which there is nothing to score.
+        targets[0], targets[1] = len(weight), (world.head.index(split.coarse) + 1) % len(weight)
+    ours = Evaluator(world.head, world.features[:sample]).score_splits(jobs)
+    for split, (edits, _), scores in zip(world.splits, jobs, ours, strict=True):
+        gone, new = world.head.index(split.coarse), slice(len(weight) - 1, None)
+        for edit, score in zip(edits, scores, strict=True):
+            wide, offsets = (np.concatenate(p) for p in ((weight, edit.weight[new]), (bias, edit.bias[new])))
+            with seconds("published"):
+                before = published_loop(weight, bias, gone, features)
+                after = published_loop(wide, offsets, gone, features)
+            different += int((score.before.numpy() != before).sum() + (score.after.numpy() != after).sum())
+    return seconds, different
 
 
 def growth(split_sizes: list[int], group_sizes: list[int], clips: int) -> dict[str, list[tuple[int, float]]]:
@@ -196,7 +192,7 @@ def growth(split_sizes: list[int], group_sizes: list[int], clips: int) -> dict[s
     rows = len(split_sizes) + sum(group_sizes)
 
     def seconds(sizes: list[int], groups: list[int], number: int) -> float:
-        return evaluate_alone(World(sizes, groups, number, VIEWS, DIM))
+        return float(time_ours(World(sizes, groups, number, VIEWS, DIM))["ours"][0])
 
     return {
         "clips": [(n, seconds(split_sizes, group_sizes, n)) for n in (clips // 8, quarter, clips // 2, clips)],
@@ -235,13 +231,13 @@ def main() -> None:
     clips = CLIPS // 10 if options.quick else CLIPS
     world = World(split_sizes, group_sizes, clips, VIEWS, DIM)
     seconds = Seconds()
-    start = time.perf_counter()
-    table, _ = zero_shot_table(world, seconds)
-    total = time.perf_counter() - start
+    table = zero_shot_table(world, seconds)
+    total = sum(seconds.values())
     # ru_maxrss is in KiB on Linux and in bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
-    ours = evaluate_alone(world)
-    theirs, different = time_published_loop(world, options.sample)
+    ours = time_ours(world)["ours"]
+    sampled, different = time_published_loop(world, options.sample)
+    theirs = sampled["published"] * clips / options.sample
     if different:
         raise SystemExit(f"The two ways to evaluate disagree on {different} predictions.")
     k = sum(split_sizes)
@@ -253,19 +249,19 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, "
         f"load {os.getloadavg()[0]:.1f} when it ended.",
         "",
-        "| step | seconds |",
-        "|---|---|",
-        *(f"| {name} | {spent:.2f} |" for name, spent in seconds.items()),
-        f"| **the whole table** | **{total:.2f}** |",
+        "| step | seconds | processor seconds, all threads |",
+        "|---|---|---|",
+        *(f"| {name} | {wall:.2f} | {processor:.2f} |" for name, (wall, processor) in seconds.items()),
+        f"| **the whole table** | **{total[0]:.2f}** | {total[1]:.2f} |",
         "",
         f"Peak memory {peak:.2f} GiB, of which {world.features.nbytes / 2**30:.2f} are the features.",
         "",
-        "| evaluation of one method, 3 seeds | seconds |",
-        "|---|---|",
+        "| evaluation of one method, 3 seeds | seconds | processor seconds, all threads |",
+        "|---|---|---|",
         f"| published loop, both heads, clip by clip ({options.sample} clips timed, scaled to {clips:,}) "
-        f"| {theirs:.1f} |",
-        f"| ours, old logits included | {ours:.2f} |",
-        f"| **ratio** | **{theirs / ours:.0f}** |",
+        f"| {theirs[0]:.1f} | {theirs[1]:.1f} |",
+        f"| ours, old logits included | {ours[0]:.2f} | {ours[1]:.2f} |",
+        f"| **ratio** | **{theirs[0] / ours[0]:.0f}** | {theirs[1] / ours[1]:.0f} |",
         "",
         f"Both ways predicted the same for all {options.sample} clips, {len(split_sizes)} splits, {len(SEEDS)} seeds.",
         "",

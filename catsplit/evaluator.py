@@ -5,9 +5,10 @@ has before the edit the probability exp z_y / (T - exp z_c), and after it exp z_
 and T are the same for every split, so they are computed once.
 
 What is left is the mean over the views and the argmax over all old categories. An edit only changes by which factor
-each view counts, compared with exp z_y / T. So with r the smallest and R the largest factor among the views of a
-clip, an old category that leads the mean of exp z_y / T by more than R / r leads before and after any edit, and
-nothing has to be summed for the others. Only the clips without such a lead take the long way.
+each view counts, compared with exp z_y / T. If R is the largest of these factors among the views of a clip, then no
+category's probability exceeds R times its mean of exp z_y / T. So the category that leads these means is the one
+predicted whenever its own probability is above R times the second's mean, and nothing has to be summed for the
+others. Only the clips without such a lead take the long way.
 """
 
 from collections.abc import Sequence
@@ -34,13 +35,13 @@ class Evaluator:
     Args:
         head: the head before the edits, C categories.
         features: (N, V, D).
-        chunk: clips at a time; it bounds the temporary memory and keeps the work in the processor's cache.
+        chunk: clips at a time; it bounds the temporary memory.
 
     Raises:
         CatsplitError: features of another shape or width, or with NaN or infinity in them.
     """
 
-    def __init__(self, head: Head, features: Features, chunk: int = 1024) -> None:
+    def __init__(self, head: Head, features: Features, chunk: int = 4096) -> None:
         self.head, self._features, self._chunk = head, as_features(head, features), chunk
         clips, views, _ = self._features.shape
         # Views outermost and clips next: what is summed over views is then a sum of long vectors.
@@ -112,13 +113,13 @@ class Evaluator:
         second = allowed.scatter(1, first, False).int().argmax(1, keepdim=True)
         leader = self._leader[at].gather(1, first)[:, 0]
         of_leader = (logits.gather(2, leader.expand(len(logits), -1)[..., None])[..., 0] - shift).exp()
-        of_old = (of_leader * scale).mean(1)
-
-        # Factors before the edit and after each; where c is on top of a view, `kept` may have cancelled.
-        factor = torch.cat([(total / kept)[None], total * scale])
-        lead = self._lead[at].gather(1, first)[:, 0] * factor.amin(1)
-        sure = (lead > MARGIN * self._lead[at].gather(1, second)[:, 0] * factor.amax(1)).all(0)
-        sure &= (allowed.sum(1) > 1) & (gone < 1).all(2).all(0)
+        # Before the edit and after each of them.
+        scales = torch.cat([1 / kept[None], scale])
+        of_old = (of_leader * scales).mean(1)
+        bound = MARGIN * self._lead[at].gather(1, second)[:, 0] * (total * scales).amax(1)
+        # Where c is on top of a view, `kept` may have cancelled.
+        sure = (of_old > bound).all(0) & (allowed.sum(1) > 1) & (gone < 1).all(2).all(0)
+        of_old = of_old[1:]
         before, old = leader, leader.repeat(len(new), 1)
         hard = (~sure).nonzero()[:, 0]
         before[hard], old[:, hard], of_old[:, hard], of_new[..., hard] = _the_long_way(
