@@ -4,57 +4,86 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from catsplit import commands
 from catsplit.errors import CatsplitError
 
 
-def _stage_render(args: argparse.Namespace) -> None:
-    from catsplit import stage
-
-    made = sum(stage.prepare(name) for name in args.sets)
-    print(f"{made} clips rendered, the rest was there already.")
-
-
-def _stage_train(args: argparse.Namespace) -> None:
-    from catsplit.stage import checkpoints
-
-    print(checkpoints.train(args.part, args.seed, args.out))
-
-
-def _stage_evidence(args: argparse.Namespace) -> None:
-    from catsplit.stage import checkpoints
-
-    print(checkpoints.measure(args.out))
-
-
-def _extract(args: argparse.Namespace) -> None:
-    from catsplit import stage
-
-    for part in stage.PARTS:
-        print(f"Stage-Split {part}: features {tuple(stage.features(part, args.set).features.shape)}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="catsplit", description="Category splitting: edit the head, not the model.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    stage = commands.add_parser("stage", help="the embedded benchmark of rendered clips")
+def _stage(commands_of: argparse._SubParsersAction) -> None:
+    stage = commands_of.add_parser("stage", help="the embedded benchmark of rendered clips")
     stage_commands = stage.add_subparsers(required=True, metavar="COMMAND")
     render = stage_commands.add_parser("render", help="render its clips into the cache folder")
     render.add_argument("sets", nargs="*", default=["val"], metavar="SET", help="val (default) and train")
-    render.set_defaults(run=_stage_render)
+    render.set_defaults(run=commands.stage_render)
     train = stage_commands.add_parser("train", help="train a base classifier again, from nothing")
     train.add_argument("--part", required=True, help="A or B")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--out", help="file to write (default: stage-PART-SEED.safetensors here)")
-    train.set_defaults(run=_stage_train)
+    train.set_defaults(run=commands.stage_train)
     evidence = stage_commands.add_parser("evidence", help="measure what one frame and shuffled frames tell")
     evidence.add_argument("--out", default="stage-evidence.json", help="file to write (default: %(default)s)")
-    evidence.set_defaults(run=_stage_evidence)
+    evidence.set_defaults(run=commands.stage_evidence)
 
-    extract = commands.add_parser("extract", help="features of a benchmark, kept in the cache folder")
-    extract.add_argument("benchmark", choices=["stage"])
+
+def _split(commands_of: argparse._SubParsersAction) -> None:
+    split = commands_of.add_parser(
+        "split", help="split one category of a head",
+        description='Split one category of a head: catsplit split head.safetensors "Pulling something" "Pulling '
+        'something from left to right" "Pulling something from right to left" --groups groups.json',
+    )  # fmt: skip
+    split.add_argument("head", help='a file that Head.save wrote, or "stage-A" or "stage-B" of the embedded benchmark')
+    split.add_argument("coarse", help="the label to split")
+    split.add_argument("subcategories", nargs="+", metavar="subcategory", help="two or more new labels")
+    split.add_argument("--modifiers", nargs="+", metavar="TEXT", help="one for each; drawn from the labels otherwise")
+    split.add_argument("--groups", metavar="FILE", help="JSON that says which labels share a concept")
+    split.add_argument("--method", default="alignment", help="of catsplit.methods.ZERO_SHOT (default: %(default)s)")
+    split.add_argument("--encoder", default="minilm", help="of texts (default: %(default)s)")
+    split.add_argument("--seed", type=int, default=0)
+    split.add_argument("--out", default="split.safetensors", help="file to write (default: %(default)s)")
+    split.set_defaults(run=commands.split)
+
+
+def _benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("benchmark", help='"stage" (the embedded one), or a folder in the published layout')
+    parser.add_argument("--parts", nargs="+", metavar="PART", help="A, B (default: both of stage, A of a folder)")
+
+
+def _extract(commands_of: argparse._SubParsersAction) -> None:
+    extract = commands_of.add_parser("extract", help="features of a benchmark, kept in the cache folder")
+    _benchmark(extract)
     extract.add_argument("--set", default="val", choices=["val", "train"])
-    extract.set_defaults(run=_extract)
+    extract.set_defaults(run=commands.extract)
+
+
+def _sweep(commands_of: argparse._SubParsersAction) -> None:
+    sweep = commands_of.add_parser("sweep", help="score all edits of a benchmark into one table")
+    _benchmark(sweep)
+    sweep.add_argument("--out", required=True, metavar="FILE", help="CSV; a sweep that was stopped goes on from it")
+    sweep.add_argument("--methods", nargs="+", metavar="NAME", help="of catsplit.methods (default: all but the slow)")
+    sweep.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    sweep.add_argument("--wordings", nargs="+", metavar="NAME", help="of the subcategories (default: all there are)")
+    sweep.add_argument("--encoders", nargs="+", default=["minilm"], metavar="NAME", help="of texts")
+    sweep.add_argument("--initial", nargs="+", default=["random", "coarse", "retrieval", "alignment"], metavar="ROWS")
+    sweep.add_argument("--shots", nargs="+", type=_shots, default=[1], metavar="N", help='clips, or "all"')
+    sweep.set_defaults(run=commands.sweep)
+
+
+def _tables(commands_of: argparse._SubParsersAction) -> None:
+    tables = commands_of.add_parser("tables", help="the paper's tables from the results of sweeps")
+    tables.add_argument("results", nargs="+", metavar="FILE", help="CSV files that sweeps wrote")
+    tables.add_argument("--tables", nargs="+", metavar="NAME", help="some of them (default: all that can be made)")
+    tables.add_argument("--out", metavar="FOLDER", help="write Markdown, CSV and pictures there instead of printing")
+    tables.set_defaults(run=commands.tables)
+
+
+def _shots(text: str) -> int | str:
+    return text if text == "all" else int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="catsplit", description="Category splitting: edit the head, not the model.")
+    commands_of = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_split, _extract, _sweep, _tables, _stage):
+        add(commands_of)
     return parser
 
 

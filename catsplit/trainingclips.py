@@ -33,7 +33,7 @@ class TrainingClips:
     def __init__(self, benchmark: "Benchmark", head: Head, source: Source | None) -> None:
         self._benchmark, self._head, self._source = benchmark, head, source
         self._features = source if isinstance(source, FeatureSet) else None
-        self._left_out = [path for path, _ in self._features.skipped] if self._features else []
+        self._left_out = {path for path, _ in self._features.skipped} if self._features else set()
         self.clips_of = lru_cache(None)(self._clips_of)
 
     def __bool__(self) -> bool:
@@ -66,14 +66,22 @@ class TrainingClips:
             raise CatsplitError("Methods that learn from clips need their features: give them as `training`.")
         if self._features is not None:
             return
-        names: dict[str, None] = {}
-        for split, shots, seed in draws:
-            paths = self.clips_of(split.coarse)[0]
-            for numbers in self.draw(split, shots, seed):
-                names |= dict.fromkeys(paths[i] for i in ([] if numbers is None else numbers.tolist()))
-        if everything:
-            names = dict.fromkeys(self._benchmark.clips("train")["path"])
-        self._features = self._source(tuple(names))
+        draws = tuple(draws)
+        while True:
+            names: dict[str, None] = {}
+            for split, shots, seed in draws:
+                paths = self.clips_of(split.coarse)[0]
+                for numbers in self.draw(split, shots, seed):
+                    names |= dict.fromkeys(paths[i] for i in ([] if numbers is None else numbers.tolist()))
+            if everything:
+                names = dict.fromkeys(self._benchmark.clips("train")["path"])
+            self._features = self._source(tuple(names))
+            fresh = {path for path, _ in self._features.skipped} - self._left_out
+            if not fresh:
+                return
+            # Others are drawn in place of clips that can't be read, as if those had never been listed.
+            self._left_out |= fresh
+            self.clips_of.cache_clear()
 
     def everything(self, split: "Split") -> tuple[np.ndarray, Tensor]:
         """Features (n, V, D) and targets (n,) of the split's clips and of all untouched training clips."""

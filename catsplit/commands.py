@@ -1,0 +1,150 @@
+"""What the commands of `catsplit` do once their arguments are read: they call the library and print."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from catsplit.errors import CatsplitError
+
+if TYPE_CHECKING:
+    from catsplit.head import Head, Rows
+    from catsplit.subjects import Subject
+    from catsplit.taxonomy import Taxonomy
+
+
+class _Split(NamedTuple):
+    coarse: str
+    subcategories: tuple[str, ...]
+    modifiers: tuple[str, ...]
+
+
+def stage_render(args: argparse.Namespace) -> None:
+    from catsplit import stage
+
+    made = sum(stage.prepare(name) for name in args.sets)
+    print(f"{made} clips rendered, the rest was there already.")
+
+
+def stage_train(args: argparse.Namespace) -> None:
+    from catsplit.stage import checkpoints
+
+    print(checkpoints.train(args.part, args.seed, args.out))
+
+
+def stage_evidence(args: argparse.Namespace) -> None:
+    from catsplit.stage import checkpoints
+
+    print(checkpoints.measure(args.out))
+
+
+def extract(args: argparse.Namespace) -> None:
+    for subject in _subjects(args):
+        features = subject.features(args.set)
+        print(f"{subject.name} {subject.benchmark.part}: features {tuple(features.features.shape)}")
+        for path, reason in features.skipped:
+            print(f"  left out: {path}: {reason}")
+
+
+def sweep(args: argparse.Namespace) -> None:
+    from catsplit import sweep as sweeps
+    from catsplit import text
+
+    encode = {name: text.encoder(name) for name in args.encoders}
+    for subject in _subjects(args):
+        benchmark, features = subject.benchmark, subject.features("val")
+        table = sweeps.sweep(
+            benchmark, subject.head, features, methods=subject.methods(args.methods, features), seeds=args.seeds,
+            wordings=args.wordings or subject.wordings, encode=encode, initial=args.initial,
+            shots=[None if n == "all" else n for n in args.shots], training=subject.training, out=args.out,
+            name=subject.name,
+        )  # fmt: skip
+        print(f"{subject.name} {benchmark.part}: {len(table):,} edits of {len(benchmark.splits)} categories scored.")
+    print(f"Results: {args.out}. Tables of them: catsplit tables {args.out}")
+
+
+def tables(args: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from catsplit import results, tabletext
+
+    found = pd.concat([results.read(path) for path in args.results], ignore_index=True)
+    if args.out is None:
+        print(tabletext.markdown(found, args.tables or tabletext.NAMES), end="")
+        return
+    for path in tabletext.write(found, args.out, args.tables or tabletext.NAMES):
+        print(path)
+
+
+def split(args: argparse.Namespace) -> None:
+    from catsplit import text
+    from catsplit.methods import ZERO_SHOT, Ground
+    from catsplit.modifier_text import extract_modifiers
+
+    head, taxonomy = _head(args.head, args.groups)
+    head.index(args.coarse)
+    fine = tuple(args.subcategories)
+    given = dict(zip(fine, args.modifiers or (), strict=False))
+    if args.modifiers and len(args.modifiers) != len(fine):
+        raise CatsplitError(f"{len(fine)} subcategories need as many modifier texts, not {len(args.modifiers)}.")
+    texts = extract_modifiers(args.coarse, fine, given)
+    wanted = _Split(args.coarse, fine, tuple(texts[label] for label in fine))
+    groups = groups_in(head, taxonomy)
+    ground = Ground(head, groups, taxonomy.modifiers, text.encoder(args.encoder), (args.seed,))
+    rows = ZERO_SHOT[args.method](ground, wanted, args.seed)
+    head.split(args.coarse, rows).save(args.out)
+    print(_told(args.coarse, rows))
+    print(f"Written: {args.out}, {len(head) - 1 + len(fine)} categories.")
+
+
+def groups_in(head: "Head", taxonomy: "Taxonomy") -> Mapping[str, Sequence[str]]:
+    """The taxonomy's groups whose members are labels of the head, and the head's other labels as groups of one.
+
+    Raises:
+        CatsplitError: a group of which the head knows only some members.
+    """
+    found = {}
+    for concept, labels in taxonomy.groups.items():
+        known = [label for label in labels if label in head]
+        if known and len(known) < len(labels):
+            stranger = next(label for label in labels if label not in head)
+            raise CatsplitError(f'"{stranger}" of the group "{concept}" is no label of the head: take it out.')
+        if known:
+            found[concept] = known
+    grouped = {label for labels in found.values() for label in labels}
+    return found | {label: [label] for label in head.labels if label not in grouped and label not in found}
+
+
+def _head(name: str, groups: str | None) -> tuple["Head", "Taxonomy"]:
+    """A head and the grouping of its labels; "stage-A" and "stage-B" are the shipped ones."""
+    from catsplit import stage
+    from catsplit.head import Head
+    from catsplit.taxonomy import Taxonomy
+
+    shipped = {f"stage-{part}".lower(): part for part in stage.PARTS}
+    if name.lower() in shipped:
+        return stage.head(shipped[name.lower()]), Taxonomy.load(Path(groups)) if groups else stage.taxonomy()
+    if groups is None:
+        raise CatsplitError(
+            "Say which categories share a concept: --groups FILE, with JSON "
+            '{"group_scheme": {"Pushing something": ["Pushing something from left to right", …], …}}.'
+        )
+    return Head.load(name), Taxonomy.load(Path(groups))
+
+
+def _told(coarse: str, rows: "Rows") -> str:
+    lines = [f'"{coarse}" gives way to']
+    for label, origin in rows.origins.items():
+        source = f', from "{origin["source"]}" (similarity {origin["score"]:.2f})' if "score" in origin else ""
+        lines.append(f'  "{label}": {origin["method"]}, modifier "{origin["modifier"]}"{source}')
+    return "\n".join(lines)
+
+
+def _subjects(args: argparse.Namespace) -> list["Subject"]:
+    from catsplit import subjects
+
+    if args.benchmark == "stage":
+        return [subjects.of_stage(part) for part in args.parts or "AB"]
+    if args.model is None:
+        raise CatsplitError(f"Say which classifier sees the clips of {args.benchmark}: --model.")
+    return [subjects.of_folder(args.benchmark, part, args) for part in args.parts or "A"]
