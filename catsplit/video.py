@@ -88,20 +88,24 @@ class Sampling:
 
 PRESETS: Mapping[str, Sampling] = MappingProxyType(
     {
-        # The published test views of SSv2-Split and FineGym-Split.
+        # The published test views (METHOD.md 11), the same for both; FineGym's videos were resized to 480 × 270 before.
         "ssv2": Sampling(frames=16, segments=2, crops=3, short_side=224, crop_size=224),
+        "finegym": Sampling(frames=16, segments=2, crops=3, short_side=224, crop_size=224),
         # The clips of Stage-Split are 80 × 80 pixels.
         "stage": Sampling(frames=16, segments=2, crops=1, short_side=48, crop_size=40),
     }
 )
 
 
-def read_views(path: str | Path, sampling: Sampling) -> np.ndarray:
+def read_views(path: str | Path, sampling: Sampling, out: np.ndarray | None = None) -> np.ndarray:
     """The views of a clip.
 
     Safe in threads: the reader lives and dies inside this call. Only the sampled frames are resized, after
     decoding, by bilinear interpolation without antialiasing as in the published loader; decord's own resizing
     fails for widths like 48 and 96.
+
+    Args:
+        out: where to put the views, (V, T, H, W, 3) uint8; a new array by default.
 
     Returns:
         (V, T, H, W, 3) uint8. Views are ordered by segment, then by crop: view v is segment v // crops, crop
@@ -121,12 +125,12 @@ def read_views(path: str | Path, sampling: Sampling) -> np.ndarray:
     indices = sampling.indices(count)
     wanted, places = np.unique(indices, return_inverse=True)
     frames = _resize(_frames(path, reader, wanted), sampling.short_side)
-    height, width = frames.shape[1:3]
-    views = np.empty(sampling.shape, np.uint8)
-    for crop in range(sampling.crops):
-        top, left = _corner(height, width, sampling, crop)
-        cut = frames[:, top : top + sampling.crop_size, left : left + sampling.crop_size]
-        views[crop :: sampling.crops] = cut[places.reshape(indices.shape)]
+    views = np.empty(sampling.shape, np.uint8) if out is None else out
+    corners = [_corner(*frames.shape[1:3], sampling, crop) for crop in range(sampling.crops)]
+    for segment, row in enumerate(places.reshape(indices.shape)):
+        chosen = frames[_evenly(row)]
+        for crop, (top, left) in enumerate(corners, segment * sampling.crops):
+            views[crop] = chosen[:, top : top + sampling.crop_size, left : left + sampling.crop_size]
     return views
 
 
@@ -141,6 +145,13 @@ def read_frames(path: str | Path, short_side: int) -> np.ndarray:
     reader = _open(path)
     _check_end(path, reader, duration)
     return _resize(_frames(path, reader, np.arange(len(reader))), short_side)
+
+
+def _evenly(row: np.ndarray) -> np.ndarray | slice:
+    """Ascending places as a slice, which copies nothing, where they are evenly spaced."""
+    step = max(int(row[-1] - row[0]) // max(len(row) - 1, 1), 1)
+    even = slice(int(row[0]), int(row[-1]) + 1, step)
+    return even if np.array_equal(row, np.arange(even.start, even.stop, step)) else row
 
 
 def _corner(height: int, width: int, sampling: Sampling, crop: int) -> tuple[int, int]:
@@ -199,8 +210,9 @@ def _frames(path: Path, reader: decord.VideoReader, wanted: np.ndarray) -> np.nd
 
 
 def _array(frames) -> np.ndarray:
-    # The bridge of this thread decides, and a caller may have set it to another library's tensors.
-    return frames.asnumpy() if hasattr(frames, "asnumpy") else np.asarray(frames)
+    # The bridge of this thread decides, and a caller may have set it to another library's tensors. By DLPack nothing
+    # is copied.
+    return torch.from_dlpack(frames.to_dlpack()).numpy() if hasattr(frames, "to_dlpack") else np.asarray(frames)
 
 
 def _resize(frames: np.ndarray, short_side: int) -> np.ndarray:

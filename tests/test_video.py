@@ -73,7 +73,46 @@ def test_the_two_views_of_the_published_protocol_interleave():
 
 def test_presets():
     assert PRESETS["ssv2"].shape == (6, 16, 224, 224, 3)
+    assert PRESETS["finegym"].shape == (6, 16, 224, 224, 3)
     assert PRESETS["stage"].shape == (2, 16, 40, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("preset", "ending", "height", "width", "count"),
+    [("ssv2", "webm", 240, 320, 40), ("ssv2", "webm", 240, 427, 31), ("ssv2", "mp4", 320, 240, 23),
+     ("finegym", "mp4", 270, 480, 50)],
+)
+def test_published_views_a_pixel_at_a_time(tmp_path, preset, ending, height, width, count):
+    path = write_clip(tmp_path / f"clip.{ending}", height=height, width=width, frames=count)
+    views, frames, random = read_views(path, PRESETS[preset]), decoded(path), np.random.default_rng(0)
+    assert len(frames) == count
+    tick = (count - 1) / 16
+    scaled = (224, int(224 * width / height)) if width > height else (int(224 * height / width), 224)
+    errors = []
+    for s in range(2):
+        for i in range(16):
+            index = (round(tick * i + tick / 2 * s) + round(tick * i + tick / 2 * (s + 1))) // 2
+            for j in range(3):
+                offset = int(j * (max(scaled) - 224) / 2)
+                y, x = random.integers(0, 224, 2)
+                row, column = (y, x + offset) if width > height else (y + offset, x)
+                expected = naive_pixel(frames[index].astype(float), row, column, *scaled)
+                errors.append(views[s * 3 + j, i, y, x] - expected)
+    assert np.abs(errors).max() <= 2  # the fast path rounds in between
+    assert np.abs(errors).mean() < 0.6
+
+
+def test_views_go_where_they_are_wanted(folder):
+    for frames, count in ((8, 20), (8, 5), (1, 20), (20, 20)):  # evenly spaced places among the frames, or not
+        sampling = Sampling(frames=frames, segments=2, crops=2, short_side=64, crop_size=48, min_frames=1)
+        path = write_clip(folder / f"of-{count}.mp4", frames=count)
+        out = np.full((2, *sampling.shape), 7, np.uint8)
+        assert read_views(path, sampling, out[1]).base is out
+        np.testing.assert_array_equal(out[1], read_views(path, sampling))
+        all_frames = read_frames(path, 64)
+        for s, row in enumerate(naive_indices(count, frames, 2)):
+            np.testing.assert_array_equal(out[1, 2 * s + 1], all_frames[row][:, 8:56, 16:])
+        assert (out[0] == 7).all()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -107,20 +146,20 @@ def test_every_width_is_decoded(tmp_path, width):
     np.testing.assert_array_equal(views[0], frames[:, top : top + side, left : left + side])
 
 
-def naive_resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear with pixel centres at half numbers and edges repeated, a pixel at a time."""
+def naive_pixel(frame: np.ndarray, y: int, x: int, height: int, width: int) -> np.ndarray:
+    """A pixel of the resized frame: bilinear with pixel centres at half numbers and edges repeated."""
     old_height, old_width = frame.shape[:2]
-    result = np.empty((height, width, 3))
-    for y in range(height):
-        for x in range(width):
-            v = min(max((y + 0.5) * old_height / height - 0.5, 0), old_height - 1)
-            u = min(max((x + 0.5) * old_width / width - 0.5, 0), old_width - 1)
-            top, left = int(v), int(u)
-            bottom, right = min(top + 1, old_height - 1), min(left + 1, old_width - 1)
-            above = frame[top, left] * (1 - (u - left)) + frame[top, right] * (u - left)
-            below = frame[bottom, left] * (1 - (u - left)) + frame[bottom, right] * (u - left)
-            result[y, x] = above * (1 - (v - top)) + below * (v - top)
-    return result
+    v = min(max((y + 0.5) * old_height / height - 0.5, 0), old_height - 1)
+    u = min(max((x + 0.5) * old_width / width - 0.5, 0), old_width - 1)
+    top, left = int(v), int(u)
+    bottom, right = min(top + 1, old_height - 1), min(left + 1, old_width - 1)
+    above = frame[top, left] * (1 - (u - left)) + frame[top, right] * (u - left)
+    below = frame[bottom, left] * (1 - (u - left)) + frame[bottom, right] * (u - left)
+    return above * (1 - (v - top)) + below * (v - top)
+
+
+def naive_resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    return np.array([[naive_pixel(frame, y, x, height, width) for x in range(width)] for y in range(height)])
 
 
 @pytest.mark.parametrize(("height", "width", "short"), [(64, 100, 36), (100, 66, 36), (40, 62, 56)])
