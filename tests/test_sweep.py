@@ -14,12 +14,14 @@ from catsplit.alignment import fit, ridge
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.features import FeatureSet
 from catsplit.head import Head
-from catsplit.lowshot import Recipe, Run, finetune, sample
+from catsplit.lowshot import Recipe, Run, finetune, hold_out, sample
 from catsplit.modifiers import Dictionary
 from catsplit.results import COLUMNS, IDENTITY, read
 from catsplit.retrieval import retrieve
 from catsplit.sweep import sweep
 from catsplit.text import TextEncoder
+from catsplit.trainingclips import TrainingClips
+from catsplit.wholemodel import WholeModel, finetune_model
 
 SHORT = Recipe(epochs=6)
 
@@ -43,16 +45,21 @@ def numbers(table):
     return table.drop(columns="seconds")
 
 
-def alone(here, split, rows_or_head, features=None):
-    """Scores of one edit by `metrics.evaluate`, on targets built clip by clip."""
-    head = here.head
+def alone_of(here, split):
+    """The targets of a split, built clip by clip."""
     targets = []
     equivalent = dict(here.benchmark.equivalent_set(split.coarse).to_numpy().tolist())
     unrelated = dict(here.benchmark.unrelated_set(split.coarse).to_numpy().tolist())
     for path in here.features.paths:
         targets.append(equivalent.get(path, unrelated.get(path, -1)))
+    return torch.tensor(targets)
+
+
+def alone(here, split, rows_or_head):
+    """Scores of one edit by `metrics.evaluate`."""
+    head = here.head
     new = rows_or_head if isinstance(rows_or_head, Head) else head.split(split.coarse, rows_or_head)
-    return metrics.evaluate(head, new, torch.from_numpy(here.features.features), torch.tensor(targets))
+    return metrics.evaluate(head, new, torch.from_numpy(here.features.features), alone_of(here, split))
 
 
 def line(table, **wanted):
@@ -361,3 +368,75 @@ def test_clips_without_features_are_refused(here):
 def test_stage_split_says_that_it_is_synthetic(tmp_path):
     assert sweepinputs.name_of(world(tmp_path / "stage-split-1").benchmark) == "Stage-Split (synthetic)"
     assert sweepinputs.name_of(world(tmp_path / "SSv2-Split").benchmark) == "SSv2-Split"
+
+
+# The whole model
+
+
+def whole(here, recipe, shots=1):
+    """The method over a model that begins as the identity, whose views are the made-up features."""
+    model = torch.nn.Linear(here.head.dim, here.head.dim, bias=False)
+    model.weight.data = torch.eye(here.head.dim)
+
+    def views(name):
+        return torch.from_numpy(here.training([name]).features[0])
+
+    return model, views, WholeModel(model, here.benchmark, here.features.paths, views, shots=shots, recipe=recipe)
+
+
+def test_a_whole_model_that_learns_nothing_scores_as_copies_do(here):
+    *_, method = whole(here, Recipe(epochs=2, learning_rate=0, weight_decay=0))
+    table = run(here, methods={"copies": None, "whole model": method}, seeds=(0,))
+    for split in here.benchmark.splits:
+        copies = alone(here, split, controls.copies(here.head, split, noise=0))
+        found = line(table, coarse=split.coarse, method="whole model")
+        assert_same(found, copies)
+        assert (found["initial"], found["shots"], found["clips"]) == ("coarse", 1, len(split.subcategories))
+
+
+@pytest.mark.parametrize("shots", [1, None])
+def test_a_whole_model_learns_from_the_drawn_clips_and_sees_the_scored_ones_anew(here, shots):
+    model, views, method = whole(here, SHORT, shots)
+    table = run(here, methods={"whole model": method}, seeds=(0, 1), wordings=("exact", "other"))
+    for split in here.benchmark.splits:
+        names = here.benchmark.ft_set(split.coarse)["path"].tolist()
+        targets = torch.tensor(here.benchmark.ft_set(split.coarse)["row"].to_numpy())
+        for seed in (0, 1):
+            chosen, held = (
+                hold_out(here.head, split, targets, seed=seed)
+                if shots is None
+                else (sample(here.head, split, targets, shots, seed=seed), None)
+            )
+            start = controls.copies(here.head, split, noise=0)
+            clips = [views(name) for name in names]
+            fit = finetune_model(
+                model, here.head, split, clips, targets, start, seed=seed, chosen=chosen, validation=held, recipe=SHORT
+            )
+            with torch.no_grad():
+                anew = torch.stack([fit.model(views(name)) for name in here.features.paths])
+            wanted = alone_of(here, split)
+            scores = metrics.evaluate(here.head, fit.head, torch.from_numpy(here.features.features), wanted, anew)
+            for wording in ("exact", "other"):
+                assert_same(line(table, coarse=split.coarse, wording=wording, seed=seed), scores)
+    assert torch.equal(model.weight, torch.eye(here.head.dim)), "the model that was given has changed"
+
+
+def test_clips_that_cannot_be_read_are_drawn_no_more(here):
+    split = here.benchmark.splits[0]
+    clips = TrainingClips(here.benchmark, here.head, None)
+    first = [clips.clips_of(split.coarse)[0][i] for i in clips.draw(split, 1, 0)[0].tolist()]
+
+    def source(paths):
+        good = [path for path in paths if path != first[0]]
+        features = here.training(good).features
+        return FeatureSet(features, tuple(good), tuple((path, "broken") for path in paths if path not in good))
+
+    less = TrainingClips(here.benchmark, here.head, source)
+    less.fetch([(split, 1, 0)])
+    names, targets = less.clips_of(split.coarse)
+    assert first[0] not in names
+    assert len(names) == len(clips.clips_of(split.coarse)[0]) - 1
+    (fit, count), = less.finetune(split, [(controls.copies(here.head, split), 1, 0)], "new rows", SHORT)
+    assert count == len(split.subcategories)
+    table = run(here, methods=("new rows",), training=source, seeds=(0,))
+    assert table["generality"].notna().all()
