@@ -1,13 +1,15 @@
-"""The gated vision–language baseline, with any open_clip model.
+"""The gated vision–language baseline, with any image–text model of open_clip, X-CLIP, or embeddings of your own.
 
 The base classifier predicts first. Where it predicts the coarse category c, a vision–language model chooses among
 the subcategories: the mean of a clip's frame embeddings, normalised, against the normalised embeddings of the
 subcategories' full labels. Elsewhere the base prediction stands, so that no clip of another category can get worse.
 It is how CLIP and its kin are compared in the paper (Liu & Doughty, ICLR 2026, arXiv 2602.16545).
 
-    model = vlm.load("ViT-L-14/openai")                      # or stage.captions.load(), which needs no download
+    model = vlm.load("ViT-L-14/openai")                      # or another of `vlmodels`, or `xclip.load`
     frames = model.embed(features.paths, benchmark.path)     # which frames: see `vlmodels.VisionLanguage`
     scores = vlm.gated(head, split, features.features, frames.features, model.texts(split.subcategories), targets)
+
+`stage.captions.load()` is a small model for Stage-Split that needs no download.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,25 @@
 """Vision–language models: frames and texts in one space, from open_clip, the Hugging Face hub or a folder.
 
+Any image–text model of open_clip goes by its name, `python -c "import open_clip; print(open_clip.list_pretrained())"`
+lists them. What the models want differently (size, mean and deviation of pictures, QuickGELU, tokenizer, lower case,
+padding) comes with them. With internet, the baselines of the paper and their kin are
+
+    vlm.load("ViT-L-14/openai")                      # CLIP, the paper's: 0.9 GB
+    vlm.load("ViT-SO400M-14-SigLIP2/webli")          # SigLIP 2; "ViT-B-16-SigLIP2/webli" is the small one
+    vlm.load("PE-Core-L-14-336/meta")                # Perception Encoder, trained on videos too
+    vlm.load("ViT-H-14-worldwide-quickgelu/metaclip2_worldwide")     # MetaCLIP 2
+    xclip.load("microsoft/xclip-base-patch16-zero-shot", texts)      # a video–text model: see `catsplit.xclip`
+
+FG-CLIP and FG-CLIP 2 are not among them: neither open_clip nor transformers has their architecture, the hub's copies
+(qihoo360/fg-clip-large, qihoo360/fg-clip2-so400m) are Python code to be run beside the weights, and catsplit runs no
+downloaded code. SigLIP 2 and the Perception Encoder are the nearest models that load by name, and they are other
+models: their figures say nothing about FG-CLIP's. Whoever has embeddings of FG-CLIP gives them to `vlm.gated`,
+which takes tensors and asks not where they come from.
+
 open_clip is imported when a model is asked for, not before.
 """
 
+import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +56,8 @@ class VisionLanguage:
         backbone: views (B, T, H, W, 3) uint8 to the mean (B, n) of their frames' embeddings.
         texts: list of T texts to embeddings (T, n), not normalised, cached.
         sampling: the frames that `embed` takes by default.
-        scale: what the cosines are multiplied with before the softmax.
+        scale: what the cosines are multiplied with before the softmax. A model with a bias too, like SigLIP, adds it
+            to all texts alike, so that the softmax among siblings doesn't change.
     """
 
     name: str
@@ -71,7 +89,14 @@ class VisionLanguage:
 def load(name: str | Path, *, frames: int = FRAMES, device: str = "cpu") -> VisionLanguage:
     """An open_clip model by name.
 
-    Weights are read from safetensors, or from PyTorch files that hold nothing but tensors.
+    Weights are read from safetensors, or from PyTorch files that hold nothing but tensors, and no code comes with
+    them. To score it on SSv2-Split A, with `features` (`FeatureSet`) and `head` of the base model:
+
+        benchmark = Benchmark.open("SSv2-Split", "A", videos="20bn-something-something-v2")
+        model = vlm.load("ViT-SO400M-14-SigLIP2/webli", device="cuda")
+        frames = model.embed(features.paths, benchmark.path, on_error="skip")
+        method = vlm.method(model, frames.rows_of(features.paths))
+        table = sweep.sweep(benchmark, head, features, methods={"SigLIP 2": method}, seeds=(0,))
 
     Args:
         name: ARCHITECTURE/PRETRAINED such as "ViT-L-14/openai" (the paper's; downloaded once), where PRETRAINED is
@@ -81,7 +106,8 @@ def load(name: str | Path, *, frames: int = FRAMES, device: str = "cpu") -> Visi
         device: where frames and texts are embedded.
 
     Raises:
-        CatsplitError: an unknown name, a folder without a model, or weights that can't be read or downloaded.
+        CatsplitError: an unknown name, a folder without a model, one that asks to run code of its own, or weights
+            that can't be read or downloaded.
     """
     import open_clip
 
@@ -91,12 +117,20 @@ def load(name: str | Path, *, frames: int = FRAMES, device: str = "cpu") -> Visi
             raise CatsplitError(f"The folder {folder} holds no open_clip model: it has no open_clip_config.json.")
         source = f"local-dir:{folder}" if folder.is_dir() else name
         with textmodels.reachable(name), torch.random.fork_rng(devices=[]):
+            _refuse_code(name, open_clip.get_model_config(source))
             model = open_clip.create_model(source, require_pretrained=True).eval()
             tokenizer = open_clip.get_tokenizer(source)
-        key = f"open_clip {state_key(model, f'{model} {type(tokenizer)}')}"
+        key = f"open_clip {state_key(model, f'{model} {_described(tokenizer)}')}"
     else:
         architecture, _, pretrained = name.partition("/")
         model, _, tokenizer = textmodels.load_open_clip(architecture, pretrained)
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        if pretrained not in tags:
+            # A file of weights says nothing of its pictures, and open_clip would take CLIP's mean for SigLIP too.
+            published = [open_clip.get_pretrained_cfg(architecture, tag) for tag in tags]
+            for key in ("mean", "std", "interpolation", "resize_mode"):
+                if len(values := {about[key] for about in published if about.get(key)}) == 1:
+                    model.visual.preprocess_cfg[key] = values.pop()
         key = textmodels.find(name)[0]  # the text encoder of this name has the same embeddings in its cache
     return assemble(name, model.to(device), tokenizer, key, frames=frames)
 
@@ -163,6 +197,20 @@ class FrameMean(nn.Module):
         # Some towers return the tokens beside the embedding.
         found = [some[0] if isinstance(some, tuple) else some for some in found]
         return torch.cat(found).unflatten(0, frames.shape[:2]).mean(1)
+
+
+def _refuse_code(name: str, about: dict) -> None:
+    # open_clip hands these words of a downloaded file on to transformers, which would run what they name.
+    if about["text_cfg"].get("tokenizer_kwargs", {}).get("trust_remote_code"):
+        raise CatsplitError(f'The tokenizer of "{name}" is code of its own, which catsplit doesn\'t run.')
+
+
+def _described(tokenizer: Callable) -> str:
+    """What decides the tokens of a text: kind, cleaning, length and vocabulary."""
+    cleaning, inner = getattr(tokenizer, "clean_fn", None), getattr(tokenizer, "tokenizer", None)
+    words = "" if inner is None else inner.backend_tokenizer.to_str() if inner.is_fast else str(inner.get_vocab())
+    digest = hashlib.sha256(words.encode()).hexdigest()
+    return f"{type(tokenizer)} {getattr(cleaning, '__name__', '')} {getattr(tokenizer, 'context_length', '')} {digest}"
 
 
 def _reader(name: str, model: nn.Module, tokenizer: Callable) -> Callable[[str], Tensor]:
