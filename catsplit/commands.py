@@ -78,15 +78,18 @@ def tables(args: argparse.Namespace) -> None:
 
 def split(args: argparse.Namespace) -> None:
     from catsplit import text
+    from catsplit.layout import choices
     from catsplit.methods import ZERO_SHOT, Ground
     from catsplit.modifier_text import extract_modifiers
 
+    if args.method not in ZERO_SHOT:
+        raise CatsplitError(f'There is no method "{args.method}" ({choices(args.method, tuple(ZERO_SHOT))}).')
     head, taxonomy = _head(args.head, args.groups)
-    head.index(args.coarse)
     fine = tuple(args.subcategories)
-    given = dict(zip(fine, args.modifiers or (), strict=False))
+    head.split(args.coarse, [(label, head[args.coarse]) for label in fine])  # what is wrong with the labels, at once
     if args.modifiers and len(args.modifiers) != len(fine):
         raise CatsplitError(f"{len(fine)} subcategories need as many modifier texts, not {len(args.modifiers)}.")
+    given = dict(zip(fine, args.modifiers or (), strict=False))
     texts = extract_modifiers(args.coarse, fine, given)
     wanted = _Split(args.coarse, fine, tuple(texts[label] for label in fine))
     groups = groups_in(head, taxonomy)
