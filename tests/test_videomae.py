@@ -1,0 +1,371 @@
+"""The published ViTs: read strictly and safely from the authors' files, and equal to an independent reference.
+
+The reference and the list of keys are written from the description of the architecture (METHOD, section 11) with plain
+operations: no transformers, no timm, nothing of the package's.
+"""
+
+import argparse
+import math
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from catsplit import checkpoints, videomae
+from catsplit.errors import CatsplitError
+from catsplit.hubmodels import load_transformers
+
+TINY = {"depth": 2, "heads": 4, "frames": 6, "image_size": 48}
+
+
+def authors(width=64, depth=2, classes=5, seed=0):
+    """A random state dict with the authors' keys and shapes."""
+    g = torch.Generator().manual_seed(seed)
+    state = {"patch_embed.proj.weight": torch.randn(width, 3, 2, 16, 16, generator=g) / 30}
+    state["patch_embed.proj.bias"] = torch.randn(width, generator=g) / 5
+
+    def norm(name):
+        state[f"{name}.weight"] = 1 + torch.randn(width, generator=g) / 5
+        state[f"{name}.bias"] = torch.randn(width, generator=g) / 5
+
+    def linear(name, out, into):
+        state[f"{name}.weight"] = torch.randn(out, into, generator=g) / into**0.5
+        state[f"{name}.bias"] = torch.randn(out, generator=g) / 5
+
+    for n in range(depth):
+        norm(f"blocks.{n}.norm1")
+        state[f"blocks.{n}.attn.q_bias"] = torch.randn(width, generator=g) / 2
+        state[f"blocks.{n}.attn.v_bias"] = torch.randn(width, generator=g) / 2
+        state[f"blocks.{n}.attn.qkv.weight"] = torch.randn(3 * width, width, generator=g) / width**0.5
+        linear(f"blocks.{n}.attn.proj", width, width)
+        norm(f"blocks.{n}.norm2")
+        linear(f"blocks.{n}.mlp.fc1", 4 * width, width)
+        linear(f"blocks.{n}.mlp.fc2", width, 4 * width)
+    norm("fc_norm")
+    linear("head", classes, width)
+    return state
+
+
+def mvd_place(t, row, column, width):
+    """One token's code, number by number."""
+    numbers = []
+    for place, channels in ((t, width // 4), (column, 3 * width // 8), (row, 3 * width // 8)):
+        half = channels // 2
+        angles = [place * 10000 ** (-k / half) for k in range(half)]
+        numbers += [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+    return numbers
+
+
+def videomae_place(index, width):
+    angles = [index / 10000 ** (2 * (k // 2) / width) for k in range(width)]
+    return [math.cos(a) if k % 2 else math.sin(a) for k, a in enumerate(angles)]
+
+
+def reference(state, views, positions, heads, dtype=torch.float64):
+    """Features and logits, (B, D) and (B, C), of views (B, T, H, W, 3) uint8."""
+    w = {key: tensor.to(dtype) for key, tensor in state.items()}
+    width = len(w["fc_norm.bias"])
+    mean, std = torch.tensor([0.485, 0.456, 0.406], dtype=dtype), torch.tensor([0.229, 0.224, 0.225], dtype=dtype)
+    pictures = (views.to(dtype) / 255 - mean) / std
+
+    def norm(x, name):
+        middle = x - x.mean(-1, keepdim=True)
+        return middle / (middle**2).mean(-1, keepdim=True).add(1e-6).sqrt() * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def linear(x, name):
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    rows = []
+    for clip in pictures:
+        tokens, places = [], []
+        for t in range(clip.shape[0] // 2):
+            for row in range(clip.shape[1] // 16):
+                for column in range(clip.shape[2] // 16):
+                    cube = clip[2 * t : 2 * t + 2, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
+                    tokens.append(cube.permute(3, 0, 1, 2).flatten())
+                    index = len(places)
+                    mvd = positions == "mvd"
+                    places.append(mvd_place(t, row, column, width) if mvd else videomae_place(index, width))
+        kernel = w["patch_embed.proj.weight"].flatten(1)
+        x = torch.stack(tokens) @ kernel.T + w["patch_embed.proj.bias"] + torch.tensor(places, dtype=dtype)
+        n = 0
+        while f"blocks.{n}.norm1.weight" in w:
+            y = norm(x, f"blocks.{n}.norm1")
+            wq, wk, wv = w[f"blocks.{n}.attn.qkv.weight"].split(width)
+            q, k, v = y @ wq.T + w[f"blocks.{n}.attn.q_bias"], y @ wk.T, y @ wv.T + w[f"blocks.{n}.attn.v_bias"]
+            size, seen = width // heads, []
+            for h in range(heads):
+                part = slice(h * size, (h + 1) * size)
+                seen.append((q[:, part] @ k[:, part].T / size**0.5).softmax(-1) @ v[:, part])
+            x = x + linear(torch.cat(seen, 1), f"blocks.{n}.attn.proj")
+            y = linear(norm(x, f"blocks.{n}.norm2"), f"blocks.{n}.mlp.fc1")
+            x = x + linear(y * (1 + torch.erf(y / 2**0.5)) / 2, f"blocks.{n}.mlp.fc2")
+            n += 1
+        rows.append(norm(x.mean(0), "fc_norm"))
+    features = torch.stack(rows)
+    return features, linear(features, "head")
+
+
+def some_views(batch=2, frames=6, side=48, seed=1):
+    g = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (batch, frames, side, side, 3), generator=g, dtype=torch.uint8)
+
+
+def save(folder, state, container="model", **beside):
+    path = folder / "checkpoint.pth"
+    torch.save({container: state, **beside} if container else state, path)
+    return path
+
+
+def labels(count=5):
+    return [f"Doing {'abcdefghijklmnopqrstuvwxyz'[i]}" for i in range(count)]
+
+
+# What the model computes
+
+
+@pytest.mark.parametrize("positions", ["mvd", "videomae"])
+@pytest.mark.parametrize("container", ["model", "module", None])
+def test_features_and_logits_are_those_of_the_description(tmp_path, positions, container):
+    state, views = authors(), some_views()
+    base = videomae.load_checkpoint(save(tmp_path, state, container), labels(), positions=positions, **TINY)
+    features, logits = reference(state, views, positions, heads=4)
+    assert base.backbone.dim == 64
+    assert base.sampling.shape == (6, 6, 48, 48, 3)
+    found = base.backbone(views)
+    assert (found - features).abs().max() < 1e-5
+    assert (base.head.logits(found) - logits).abs().max() < 1e-5
+    # The reference can tell the two kinds of positions apart, or agreement would mean nothing.
+    other = reference(state, views, {"mvd": "videomae", "videomae": "mvd"}[positions], heads=4)[0]
+    assert (other - features).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(("width", "heads"), [(384, 6), (768, 12)])
+@pytest.mark.parametrize("positions", ["mvd", "videomae"])
+def test_vit_s_and_b_know_their_heads(tmp_path, width, heads, positions):
+    state, views = authors(width, depth=1, classes=3), some_views(1, 4, 32)
+    base = videomae.load_checkpoint(
+        save(tmp_path, state), labels(3), positions=positions, depth=1, frames=4, image_size=32
+    )
+    assert (base.backbone(views) - reference(state, views, positions, heads)[0]).abs().max() < 1e-4
+    assert (reference(state, views, positions, 2 * heads)[0] - base.backbone(views)).abs().max() > 1e-2
+
+
+def test_the_whole_vit_s_at_its_real_size(tmp_path):
+    state, views = authors(384, depth=12, classes=119), some_views(1, 16, 224)
+    names = [f"category {row}" for row in range(119)]
+    base = videomae.load_checkpoint(save(tmp_path, state, "module"), names, positions="mvd")
+    assert base.sampling.shape == (6, 16, 224, 224, 3)
+    features, logits = reference(state, views, "mvd", heads=6, dtype=torch.float32)
+    found = base.backbone(views)
+    assert found.shape == (1, 384)
+    assert (found - features).abs().max() < 1e-4
+    assert (base.head.logits(found) - logits).abs().max() < 1e-4
+
+
+def test_every_norm_has_the_published_epsilon():
+    model = videomae.network(labels(), positions="videomae", width=64, depth=2, heads=4)
+    assert {m.eps for m in model.modules() if isinstance(m, nn.LayerNorm)} == {1e-6}
+
+
+def test_the_network_by_default_has_the_weights_of_vit_s():
+    theirs = authors(384, 12, 119)
+    model = videomae.network([str(row) for row in range(119)], positions="mvd")
+    model.load_state_dict(checkpoints.renamed(theirs, model))
+    assert sum(p.numel() for p in model.parameters()) == sum(tensor.numel() for tensor in theirs.values())
+    assert {key: tuple(x.shape) for key, x in theirs.items()} == checkpoints.shapes(384, 12, 2, 16, 119)
+
+
+def test_mvd_positions_number_by_number():
+    table = videomae.mvd_positions(3, 2, 4, 32)
+    loop = [mvd_place(t, row, column, 32) for t in range(3) for row in range(2) for column in range(4)]
+    assert torch.allclose(table, torch.tensor(loop), atol=1e-6)
+
+
+def test_making_a_network_leaves_the_random_state(tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    one = videomae.network(labels(), positions="mvd", width=64, depth=1, heads=4)
+    two = videomae.network(labels(), positions="mvd", width=64, depth=1, heads=4)
+    assert torch.equal(torch.rand(2), expected)
+    assert torch.equal(one.classifier.weight, two.classifier.weight)
+
+
+# Files
+
+
+def test_half_precision_is_read_as_float32(tmp_path):
+    half = {key: tensor.half() for key, tensor in authors().items()}
+    base = videomae.load_checkpoint(save(tmp_path, half, "module"), labels(), positions="mvd", **TINY)
+    assert {p.dtype for p in base.backbone.module.parameters()} == {torch.float32}
+    views = some_views()
+    assert (base.backbone(views) - reference(half, views, "mvd", 4)[0]).abs().max() < 1e-4
+
+
+def test_arguments_and_optimizer_beside_the_weights_do_no_harm(tmp_path):
+    optimizer = torch.optim.AdamW([nn.Parameter(torch.ones(2))])
+    args = argparse.Namespace(lr=1e-3, betas=[0.9, 0.999], nested=argparse.Namespace(device=torch.device("cuda")))
+    path = save(tmp_path, authors(), args=args, optimizer=optimizer.state_dict(), epoch=39)
+    assert checkpoints.read_weights(path).keys() == authors().keys()
+    assert argparse.Namespace not in torch.serialization.get_safe_globals()
+
+
+def test_safetensors_are_read_too(tmp_path):
+    save_file(authors(), tmp_path / "weights.safetensors")
+    found = checkpoints.read_weights(tmp_path / "weights.safetensors")
+    assert all(torch.equal(found[key], tensor) for key, tensor in authors().items())
+
+
+class Harmful:
+    """What an attacker would put beside the weights: reading it touches a file."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_python_objects_are_refused_and_do_not_run(tmp_path, inside):
+    thing = Harmful(tmp_path / "marker")
+    path = save(tmp_path, authors(), args=argparse.Namespace(thing=thing) if inside else thing)
+    with pytest.raises(CatsplitError, match=r"checkpoint\.pth holds the Python object .*weights_only=False"):
+        videomae.load_checkpoint(path, labels(), positions="mvd", **TINY)
+    assert not (tmp_path / "marker").exists()
+    torch.load(path, weights_only=False)  # else the file would be harmless
+    assert (tmp_path / "marker").exists()
+    # What the message says to do does help.
+    torch.save(torch.load(path, weights_only=False)["model"], tmp_path / "weights.pth")
+    videomae.load_checkpoint(tmp_path / "weights.pth", labels(), positions="mvd", **TINY)
+
+
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+def test_files_that_are_no_checkpoints(tmp_path, ending):
+    path = tmp_path / f"file{ending}"
+    with pytest.raises(CatsplitError, match="There is no checkpoint"):
+        checkpoints.read_weights(path)
+    whole = save(tmp_path, authors()).read_bytes()
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        archive.writestr("readme", "no weights")
+    for data in (b"", b"hello", b"\x80\x02}q\x00.", whole[: len(whole) // 2], (tmp_path / "zip").read_bytes()):
+        path.write_bytes(data)
+        with pytest.raises(CatsplitError, match=f"file{ending} (is no checkpoint|holds no weights)"):
+            checkpoints.read_weights(path)
+
+
+@pytest.mark.parametrize("content", [{}, [1], {"epoch": 3}, {"model": {"a": 1}}, {"model": torch.ones(2), "epoch": 1}])
+def test_files_without_weights(tmp_path, content):
+    torch.save(content, tmp_path / "file.pth")
+    with pytest.raises(CatsplitError, match="holds no weights under"):
+        checkpoints.read_weights(tmp_path / "file.pth")
+
+
+# Strictness
+
+
+@pytest.mark.parametrize("key", list(authors(depth=1)) + ["blocks.1.attn.v_bias", "blocks.1.mlp.fc2.weight"])
+def test_a_missing_weight_is_named(tmp_path, key):
+    state = authors(384, 2)
+    del state[key]
+    with pytest.raises(CatsplitError, match=f'lacks 1 needed weight, "{re.escape(key)}"'):
+        videomae.load_checkpoint(save(tmp_path, state), labels(), positions="mvd", depth=2)
+
+
+def test_a_missing_block_is_missed(tmp_path):
+    state = {key: tensor for key, tensor in authors(384, 12).items() if not key.startswith("blocks.11.")}
+    with pytest.raises(CatsplitError, match=r'lacks 13 needed weights, such as "blocks\.11\.norm1\.weight"'):
+        videomae.load_checkpoint(save(tmp_path, state), labels(), positions="mvd")
+
+
+def test_unknown_weights_are_named_and_counted(tmp_path):
+    state = {**authors(), "pos_embed": torch.zeros(1, 27, 64)}
+    with pytest.raises(CatsplitError, match='holds 1 unknown weight, "pos_embed"'):
+        videomae.load_checkpoint(save(tmp_path, state), labels(), positions="mvd", **TINY)
+    state |= {"norm.weight": torch.ones(64)}
+    del state["fc_norm.weight"]
+    with pytest.raises(CatsplitError, match='lacks 1 .*"fc_norm.weight" and holds 2 unknown weights, such as "pos_em'):
+        videomae.load_checkpoint(save(tmp_path, state), labels(), positions="mvd", **TINY)
+
+
+def test_a_pretrained_checkpoint_is_told_as_such(tmp_path):
+    state = {f"encoder.{key}": tensor for key, tensor in authors().items() if not key.startswith(("head", "fc_norm"))}
+    with pytest.raises(CatsplitError, match="pretrained model, which has to be fine-tuned"):
+        videomae.load_checkpoint(save(tmp_path, state), labels(), positions="mvd", **TINY)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [
+        ("blocks.1.attn.q_bias", (63,)), ("blocks.0.attn.qkv.weight", (64, 192)), ("head.bias", (4,)),
+        ("blocks.0.mlp.fc1.weight", (128, 64)), ("patch_embed.proj.weight", (64, 1, 2, 16, 16)),
+        ("patch_embed.proj.bias", ()), ("patch_embed.proj.weight", (64, 3, 2, 16, 14)), ("head.weight", (5,)),
+    ],
+)  # fmt: skip
+def test_a_wrong_shape_is_named(tmp_path, key, shape):
+    state = {**authors(), key: torch.zeros(shape)}
+    with pytest.raises(CatsplitError, match=rf'"{re.escape(key)}" is {re.escape(str(shape))}, not \('):
+        videomae.load_checkpoint(save(tmp_path, state), labels(), positions="mvd", **TINY)
+
+
+def test_what_else_can_not_be(tmp_path):
+    path = save(tmp_path, authors())
+    for match, count, changed in (
+        ("tells 5 categories apart, but 4 labels", 4, {}),
+        ('positions is "mvd" or "videomae", not "?\'sine', 5, {"positions": "sine"}),
+        ("frames must be a multiple of 2", 5, {"frames": 5}),
+        ("image_size must be a multiple of 16", 5, {"image_size": 50}),
+        ("width must be a multiple of 3", 5, {"heads": 3}),
+        ("width 64, none of .*give its depth and heads", 5, {"heads": None}),
+        ("lacks 13 needed", 5, {"depth": 3}),
+        ("holds 13 unknown", 5, {"depth": 1}),
+    ):
+        with pytest.raises(CatsplitError, match=match):
+            videomae.load_checkpoint(path, labels(count), **{"positions": "mvd", **TINY, **changed})
+
+
+# What comes after
+
+
+def test_the_cache_key_tells_apart_what_differs(tmp_path):
+    def key(seed=0, **changed):
+        path = save(tmp_path, authors(seed=seed))
+        return videomae.load_checkpoint(path, labels(), **{"positions": "mvd", **TINY, **changed}).backbone.key
+
+    assert key() == key(name="another")
+    assert len({key(), key(positions="videomae"), key(heads=2), key(seed=1), key(frames=4), key(image_size=32)}) == 6
+
+
+def test_a_split_head_goes_back_into_the_model(tmp_path):
+    base = videomae.load_checkpoint(save(tmp_path, authors()), labels(), positions="mvd", **TINY)
+    vector = base.head["Doing b"] - base.head["Doing c"]
+    row = base.head["Doing a"]
+    new = base.head.split("Doing a", {"Doing a up": row + vector, "Doing a down": row - vector})
+    views = some_views()
+    classifier = nn.Sequential(base.backbone.module, new.to_linear())
+    logits = classifier(base.backbone.transform(views))
+    old = reference(authors(), views, "mvd", 4)[1]
+    assert logits.shape == (2, 6)
+    assert torch.allclose(logits[:, :4].double(), old[:, 1:], atol=1e-4)
+    shift = (logits[:, 4] - logits[:, 5]).double()
+    assert torch.allclose(shift, 2 * (base.backbone(views) @ vector).double(), atol=1e-4)
+    assert torch.allclose(logits[:, 4:].mean(1).double(), old[:, 0], atol=1e-4)
+    assert len(base.head) == 5
+
+
+@pytest.mark.parametrize("positions", ["mvd", "videomae"])
+def test_saved_by_transformers_it_comes_back_as_it_was(tmp_path, positions):
+    state, views = authors(), some_views()
+    model = videomae.network(labels(), positions=positions, width=64, **TINY)
+    model.load_state_dict(checkpoints.renamed(state, model))
+    model.save_pretrained(tmp_path)
+    base = load_transformers(tmp_path)
+    assert base.head.labels == tuple(labels())
+    assert base.sampling.shape == (6, 6, 48, 48, 3)
+    assert (base.backbone(views) - reference(state, views, positions, 4)[0]).abs().max() < 1e-5
+    assert base.backbone.module.model.fc_norm.eps == 1e-6
