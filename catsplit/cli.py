@@ -45,6 +45,21 @@ def _split(commands_of: argparse._SubParsersAction) -> None:
 def _benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("benchmark", help='"stage" (the embedded one), or a folder in the published layout')
     parser.add_argument("--parts", nargs="+", metavar="PART", help="A, B (default: both of stage, A of a folder)")
+    folder = parser.add_argument_group("for a folder")
+    folder.add_argument("--videos", metavar="FOLDER", help="its videos, flat or nested")
+    folder.add_argument("--model", help="checkpoint, or folder or name of transformers'; {part} in it is the part")
+    folder.add_argument("--positions", choices=["mvd", "videomae"], help="that a checkpoint was trained with")
+    folder.add_argument("--preset", metavar="VIEWS", help="ssv2, finegym (default: as large as the model takes them)")
+    folder.add_argument("--device", default="cpu", help="where the model computes, such as cuda (default: %(default)s)")
+    folder.add_argument("--vision-language", metavar="MODEL", help="of open_clip, for the baseline: ViT-L-14/openai")
+
+
+def _check(commands_of: argparse._SubParsersAction) -> None:
+    check = commands_of.add_parser("check", help="is a benchmark folder whole, and are its videos there and readable?")
+    check.add_argument("folder", help="the folder that holds group_scheme.json")
+    check.add_argument("--videos", metavar="FOLDER", help="its videos, flat or nested, whatever their endings")
+    check.add_argument("--deep", action="store_true", help="decode the frames of every clip, not only its header")
+    check.set_defaults(run=commands.check)
 
 
 def _extract(commands_of: argparse._SubParsersAction) -> None:
@@ -82,7 +97,7 @@ def _shots(text: str) -> int | str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="catsplit", description="Category splitting: edit the head, not the model.")
     commands_of = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_split, _extract, _sweep, _tables, _stage):
+    for add in (_split, _check, _extract, _sweep, _tables, _stage):
         add(commands_of)
     return parser
 
@@ -91,14 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of catsplit end as one sentence on standard error and exit status 1."""
     args = _parser().parse_args(arguments)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except CatsplitError as error:
         print(f"catsplit: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("catsplit: interrupted; what was finished is kept.", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -38,12 +38,22 @@ def stage_evidence(args: argparse.Namespace) -> None:
     print(checkpoints.measure(args.out))
 
 
+def check(args: argparse.Namespace) -> int:
+    from catsplit.check import check as checked
+
+    report = checked(args.folder, args.videos, deep=args.deep)
+    print(report)
+    return report.status
+
+
 def extract(args: argparse.Namespace) -> None:
     for subject in _subjects(args):
         features = subject.features(args.set)
         print(f"{subject.name} {subject.benchmark.part}: features {tuple(features.features.shape)}")
         for path, reason in features.skipped:
             print(f"  left out: {path}: {reason}")
+        if features.skipped:
+            print(f"{len(features.skipped):,} of {len(features.skipped) + len(features):,} clips were left out.")
 
 
 def sweep(args: argparse.Namespace) -> None:
@@ -148,6 +158,9 @@ def _subjects(args: argparse.Namespace) -> list["Subject"]:
 
     if args.benchmark == "stage":
         return [subjects.of_stage(part) for part in args.parts or "AB"]
-    if args.model is None:
-        raise CatsplitError(f"Say which classifier sees the clips of {args.benchmark}: --model.")
-    return [subjects.of_folder(args.benchmark, part, args) for part in args.parts or "A"]
+    for option in ("videos", "model"):
+        if getattr(args, option) is None:
+            raise CatsplitError(f"Features of {args.benchmark} need its videos and a classifier: give --{option}.")
+    names = ("videos", "model", "positions", "preset", "device", "vision_language")
+    options = {name: getattr(args, name) for name in names}
+    return [subjects.of_folder(args.benchmark, part, **options) for part in args.parts or "A"]

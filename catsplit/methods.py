@@ -113,7 +113,7 @@ class Oracle:
 
 
 ORACLE = "oracle"
-# Methods that need more than features, by the names that tables know: `vlm.method`, `wholemodel.WholeModel`.
+# Methods that need more than features, by the names that tables know: `vlm.method`, `modelmethod.WholeModel`.
 VISION_LANGUAGE, WHOLE_MODEL = "vision-language", "whole model"
 ALL_THE_DATA = f"{WHOLE_MODEL}, all the data"
 # What may learn from a few clips, and the rows to begin with.

@@ -3,17 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit import methods as known
 from catsplit.errors import CatsplitError
+from catsplit.layout import choices
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE, WHOLE_MODEL
 
 if TYPE_CHECKING:
+    from catsplit.backbones import ModuleBackbone
+    from catsplit.basemodels import BaseModel
     from catsplit.benchmark import Benchmark
     from catsplit.features import FeatureSet
     from catsplit.head import Head
     from catsplit.methods import Method
+    from catsplit.video import Sampling
 
 USUAL = (*known.ZERO_SHOT, *known.LOW_SHOT)
 
@@ -73,27 +78,111 @@ def of_stage(part: str) -> Subject:
 
         return vlm.method(captions.load(), captions.frames(features.paths).features)
 
-    def whole_model(features: "FeatureSet", shots: int | None = 1) -> "Method":
-        import torch
+    def own(shots: int | None) -> Callable[["FeatureSet"], "Method"]:
+        def method(features: "FeatureSet") -> "Method":
+            stage.prepare("train")
+            return _whole_model(benchmark, stage.backbone(part), stage.sampling(), features, shots, keep=True)
 
-        from catsplit.video import read_views
-        from catsplit.wholemodel import WholeModel
+        return method
 
-        @lru_cache(None)
-        def views(name: str) -> torch.Tensor:
-            return torch.from_numpy(read_views(benchmark.path(name), stage.sampling()))
-
-        stage.prepare("train")
-        network = stage.classifier(part)
-        network.head = torch.nn.Identity()
-        return WholeModel(network, benchmark, features.paths, views, shots=shots)
-
-    own = {
-        VISION_LANGUAGE: vision_language,
-        WHOLE_MODEL: whole_model,
-        ALL_THE_DATA: lambda features: whole_model(features, None),
-    }
     return Subject(
-        "Stage-Split (synthetic)", benchmark, stage.head(part), lambda clips: stage.features(part, clips), own,
+        "Stage-Split (synthetic)", benchmark, stage.head(part), lambda clips: stage.features(part, clips),
+        {VISION_LANGUAGE: vision_language, WHOLE_MODEL: own(1), ALL_THE_DATA: own(None)},
         (*USUAL, known.ORACLE, VISION_LANGUAGE),
     )  # fmt: skip
+
+
+def of_folder(
+    folder: str | Path,
+    part: str,
+    *,
+    videos: str | Path,
+    model: str | Path,
+    positions: str | None = None,
+    preset: str | None = None,
+    device: str = "cpu",
+    vision_language: str | None = None,
+) -> Subject:
+    """A benchmark in the published layout, by a base model of that part.
+
+    Clips that can't be read are left out, and named.
+
+    Args:
+        folder, part, videos: as for `Benchmark.open`.
+        model: a checkpoint of the authors', a folder or a name of transformers'; "{part}" in it becomes the part.
+        positions: "mvd" or "videomae", which a checkpoint of the authors' doesn't tell.
+        preset: of `video.PRESETS`; the published test views, as large as the model takes them, by default.
+        device: where the model computes, such as "cuda".
+        vision_language: a model for the baseline, as for `vlm.load`.
+
+    Raises:
+        CatsplitError: whatever is wrong with the folder, the videos' folder or the model.
+    """
+    from catsplit.benchmark import Benchmark
+    from catsplit.features import extract
+    from catsplit.video import PRESETS
+
+    if preset is not None and preset not in PRESETS:
+        raise CatsplitError(f'There are no views "{preset}" ({choices(preset, tuple(PRESETS))}).')
+    benchmark = Benchmark.open(folder, part, videos=videos)
+    base = _base_model(str(model).replace("{part}", part), benchmark, positions)
+    base.backbone.module.to(device)
+    sampling = PRESETS[preset] if preset else base.sampling
+
+    def features(clips: str | Sequence[str]) -> "FeatureSet":
+        named = isinstance(clips, str)
+        names = tuple(benchmark.clips(clips)["path"]) if named else tuple(clips)
+        source = f"{clips}.csv" if named else None
+        return extract(names, benchmark.path, base.backbone, sampling, source=source, on_error="skip")
+
+    def baseline(scored: "FeatureSet") -> "Method":
+        from catsplit import vlm
+
+        seeing = vlm.load(vision_language, device=device)
+        return vlm.method(seeing, seeing.embed(scored.paths, benchmark.path).features)
+
+    def whole(shots: int | None) -> Callable[["FeatureSet"], "Method"]:
+        return lambda scored: _whole_model(benchmark, base.backbone, sampling, scored, shots)
+
+    own = {WHOLE_MODEL: whole(1), ALL_THE_DATA: whole(None)} | ({VISION_LANGUAGE: baseline} if vision_language else {})
+    usual = (*USUAL, *([VISION_LANGUAGE] if vision_language else []))
+    return Subject(benchmark.folder.name, benchmark, base.head, features, own, usual)
+
+
+def _base_model(name: str, benchmark: "Benchmark", positions: str | None) -> "BaseModel":
+    if Path(name).expanduser().is_file():
+        from catsplit.videomae import load_checkpoint
+
+        if positions is None:
+            raise CatsplitError(f"{name} doesn't tell its positions: say --positions mvd or --positions videomae.")
+        return load_checkpoint(name, benchmark.labels, positions=positions)
+    from transformers import AutoConfig
+
+    from catsplit.hubmodels import load_transformers
+    from catsplit.textmodels import reachable
+
+    with reachable(name):
+        own = AutoConfig.from_pretrained(name).id2label.values()
+    # Where the model names its rows itself, its word counts, and a sweep says so if the benchmark's is another.
+    return load_transformers(name, None if set(own) & set(benchmark.labels) else benchmark.labels)
+
+
+def _whole_model(
+    benchmark: "Benchmark",
+    backbone: "ModuleBackbone",
+    sampling: "Sampling",
+    features: "FeatureSet",
+    shots: int | None,
+    keep: bool = False,
+) -> "Method":
+    """The whole model as a method; `keep` holds decoded clips in memory, which is for small benchmarks only."""
+    import torch
+
+    from catsplit.modelmethod import Seeing, WholeModel
+    from catsplit.video import read_views
+
+    def views(name: str) -> torch.Tensor:
+        return torch.from_numpy(read_views(benchmark.path(name), sampling))
+
+    seen = lru_cache(None)(views) if keep else views
+    return WholeModel(Seeing(backbone), benchmark, features.paths, seen, shots=shots)

@@ -5,11 +5,10 @@ forgets nearly all it knew: generality 33.6 and locality 0.0, against 48.4 and 9
 (Liu & Doughty, ICLR 2026, arXiv 2602.16545, low-shot table).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +17,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.metrics import Scores, evaluate
 from catsplit.modifiers import Split
 from catsplit.recipe import PUBLISHED, Recipe, Stop
 from catsplit.shots import check_clips, check_targets, edited_head, extended
-
-if TYPE_CHECKING:
-    from catsplit.benchmark import Benchmark
-    from catsplit.methods import Ground
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,80 +131,6 @@ def finetune_model(
     weight, bias = (tensor.detach().cpu() for tensor in (linear.weight, linear.bias))
     edited, _ = edited_head(head, split, weight, bias, initial, "whole model", told)
     return ModelFit(model.eval(), edited, tuple(losses), tuple(watched), kept)
-
-
-class WholeModel:
-    """Fine-tuning of the whole model as a method of `catsplit.sweep`, from copies of the coarse row.
-
-    An edit that changes the backbone makes all scored clips pass through it anew: seconds to minutes a split, where
-    a new row costs milliseconds.
-
-    Args:
-        model: as for `finetune_model`.
-        scored: names of the clips that the sweep scores, in the order of their features.
-        views: the name of a clip to its views (V, …).
-        shots: training clips of each subcategory; None for all, a fifth of which then decides when to stop.
-        batch: clips that pass through the backbone at once when they are scored.
-    """
-
-    initial = "coarse"
-
-    def __init__(
-        self,
-        model: nn.Module,
-        benchmark: "Benchmark",
-        scored: Sequence[str],
-        views: Callable[[str], Tensor],
-        *,
-        shots: int | None = 1,
-        recipe: Recipe = PUBLISHED,
-        batch: int = 32,
-    ) -> None:
-        from catsplit.trainingclips import checked_shots
-
-        self.shots = checked_shots((shots,))[0]
-        self._model, self._benchmark, self._scored, self._views = model, benchmark, scored, views
-        self._recipe, self._batch = recipe, batch
-        self._known: dict[tuple[str, int], Scores] = {}
-
-    def __call__(self, ground: "Ground", split: Split, seed: int) -> Scores:
-        # Nothing here reads a label, so that all wordings of a split share one fit.
-        if (split.coarse, seed) not in self._known:
-            self._known[split.coarse, seed] = self._fit(ground, split, seed)
-        return self._known[split.coarse, seed]
-
-    def _fit(self, ground: "Ground", split: Split, seed: int) -> Scores:
-        from catsplit.controls import copies
-        from catsplit.trainingclips import TrainingClips
-
-        source = TrainingClips(self._benchmark, ground.head, None)
-        names, targets = source.clips_of(split.coarse)
-        chosen, held = source.draw(split, self.shots, seed)
-        fit = finetune_model(
-            self._model, ground.head, split, _Clips(names, self._views), targets,
-            copies(ground.head, split, noise=0), seed=seed, chosen=chosen, validation=held, recipe=self._recipe,
-        )  # fmt: skip
-        device = next((tensor.device for tensor in fit.model.parameters()), torch.device("cpu"))
-        parts = []
-        with torch.inference_mode():
-            for at in range(0, len(self._scored), self._batch):
-                views = torch.stack([self._views(name) for name in self._scored[at : at + self._batch]])
-                parts.append(fit.model(views.flatten(0, 1).to(device)).float().cpu().unflatten(0, views.shape[:2]))
-        return evaluate(ground.head, fit.head, ground.features, ground.targets(split), torch.cat(parts))
-
-
-@dataclass(frozen=True)
-class _Clips(Sequence):
-    """Clips that are decoded when they are asked for."""
-
-    names: Sequence[str]
-    views: Callable[[str], Tensor]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, number: int) -> Tensor:
-        return self.views(self.names[number])
 
 
 def _view(clip: Tensor, view: int, views: int) -> Tensor:

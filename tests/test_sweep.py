@@ -15,13 +15,14 @@ from catsplit.errors import CatsplitError, HeadError
 from catsplit.features import FeatureSet
 from catsplit.head import Head
 from catsplit.lowshot import Recipe, Run, finetune, hold_out, sample
+from catsplit.modelmethod import WholeModel
 from catsplit.modifiers import Dictionary
 from catsplit.results import COLUMNS, IDENTITY, read
 from catsplit.retrieval import retrieve
 from catsplit.sweep import sweep
 from catsplit.text import TextEncoder
 from catsplit.trainingclips import TrainingClips
-from catsplit.wholemodel import WholeModel, finetune_model
+from catsplit.wholemodel import finetune_model
 
 SHORT = Recipe(epochs=6)
 
