@@ -193,7 +193,10 @@ class Benchmark:
             ):
                 total = table[1].count(row)
                 counts.append(f"{total - len(self._new_rows(coarse, own)[0])} of the row's {total} {name} clips")
-            found.append(f"{sentence} Row {row}: {' and '.join(counts)} belong to the other category.")
+            found.append(
+                f"{sentence} Row {row}: {' and '.join(counts)} belong to the other category; the sets of the split "
+                "leave them out, so that generality is measured on its own clips only."
+            )
         return tuple(found)
 
     @cached_property
@@ -209,8 +212,7 @@ class Benchmark:
         return layout.read_table(self._split_folder(coarse) / file, first, last)
 
     def _split_folder(self, coarse: str) -> Path:
-        own = self.folder / self.part / layout.folder_name(coarse)
-        return own if own.is_dir() else self.folder / self.part / coarse
+        return layout.split_folder(self.folder / self.part, coarse)
 
     def _check_files(self) -> None:
         needed = [self.folder / self.part / file for file in ("train.csv", "val.csv")]

@@ -8,11 +8,11 @@ from catsplit.errors import BenchmarkError
 from catsplit.taxonomy import Taxonomy
 
 
-def read_taxonomy(folder: Path) -> Taxonomy:
-    """The taxonomy of a benchmark folder, with the published order of labels and any stated modifier texts.
+def read_scheme(folder: Path) -> Taxonomy:
+    """Groups and parts of a benchmark folder: what its group_scheme.json says, without the parts' own folders.
 
     Raises:
-        BenchmarkError: the folder is no benchmark, or its files contradict each other.
+        BenchmarkError: the folder is no benchmark, or the file is damaged.
     """
     scheme = folder / layout.SCHEME
     if not scheme.is_file():
@@ -22,7 +22,16 @@ def read_taxonomy(folder: Path) -> Taxonomy:
         else:
             hint = f": it holds the benchmarks {', '.join(inside)}" if inside else ""
         raise BenchmarkError(f"{folder} has no {layout.SCHEME}, so it is no benchmark folder{hint}.")
-    taxonomy = Taxonomy.load(scheme)
+    return Taxonomy.load(scheme)
+
+
+def read_taxonomy(folder: Path) -> Taxonomy:
+    """The taxonomy of a benchmark folder, with the published order of labels and any stated modifier texts.
+
+    Raises:
+        BenchmarkError: the folder is no benchmark, or its files contradict each other.
+    """
+    taxonomy = read_scheme(folder)
     order = {part: labels for part in taxonomy.parts if (labels := read_labels(folder / part)) is not None}
     modifiers = folder / layout.MODIFIERS
     texts = layout.read_texts(modifiers, "a modifier") if modifiers.exists() else {}

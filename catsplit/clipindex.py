@@ -1,19 +1,14 @@
 """Where the videos of a benchmark's clips are."""
 
 import os
+from bisect import bisect
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from functools import cached_property
+from pathlib import Path
 
 from catsplit.errors import BenchmarkError, ClipError
-from catsplit.layout import choices
 
 ENDINGS = frozenset(".mp4 .webm .mkv .avi .mov .m4v .mpg .mpeg .flv .wmv .ts".split())
-
-
-class _Video(NamedTuple):
-    parts: tuple[str, ...]
-    path: str
 
 
 class ClipIndex:
@@ -26,14 +21,23 @@ class ClipIndex:
         folder: the folder of the videos.
 
     Raises:
-        BenchmarkError: there is no such folder.
+        BenchmarkError: there is no such folder, or, at the first look-up, a folder below can't be listed.
     """
 
     def __init__(self, folder: Path):
         self.folder = Path(folder).expanduser().absolute()
         if not self.folder.is_dir():
             raise BenchmarkError(f"The folder of videos {self.folder} doesn't exist.")
-        self._videos: dict[str, list[_Video]] | None = None
+
+    @cached_property
+    def videos(self) -> dict[str, list[str]]:
+        """{stem: the paths, relative to the folder, of the videos that have it}, in the order of the paths."""
+        found: dict[str, list[str]] = {}
+        root = os.path.join(self.folder, "")
+        for path in sorted(_files(str(self.folder), set())):
+            relative = path[len(root) :]
+            found.setdefault(stem(relative), []).append(relative)
+        return found
 
     def path(self, clip: str) -> Path:
         """The absolute path of a clip's video, chosen from those of the same stem.
@@ -43,60 +47,54 @@ class ClipIndex:
         Raises:
             ClipError: there is no video of that stem, or two that nothing tells apart.
         """
-        if self._videos is None:
-            self._videos = _walk(self.folder)
-        parts = _parts(clip)
-        found = self._videos.get(parts[-1], [])
+        found = self.videos.get(stem(clip))
         if not found:
             return self._late(clip)
-        agreement = [_agreement(video.parts, parts) for video in found]
-        best = [video for video, score in zip(found, agreement, strict=True) if score == max(agreement)]
-        if len(best) > 1:
-            ending = os.path.splitext(clip)[1].lower()
-            best = [video for video in best if os.path.splitext(video.path)[1].lower() == ending] or best
-        if len(best) > 1:
-            raise ClipError(
-                f'The clip "{clip}" could be {best[0].path} or {best[1].path}: keep one of them below {self.folder}.'
-            )
-        return Path(best[0].path)
+        if len(found) > 1:
+            agreement = [_agreement(video, clip) for video in found]
+            best = [video for video, score in zip(found, agreement, strict=True) if score == max(agreement)]
+            found = [video for video in best if _ending(video) == _ending(clip)] or best
+        if len(found) > 1:
+            first, second = (self.folder / video for video in found[:2])
+            raise ClipError(f'The clip "{clip}" could be {first} or {second}: keep one of them below {self.folder}.')
+        return self.folder / found[0]
 
     def _late(self, clip: str) -> Path:
         """A video that was written after the walk is still found where the clip's own path says."""
         direct = self.folder / clip
         if direct.is_file():
             return direct
-        stem = _parts(clip)[-1]
-        if not self._videos:
+        if not self.videos:
             raise ClipError(
                 f'{self.folder} holds no videos, so not that of the clip "{clip}"; known endings are '
                 f"{', '.join(sorted(ENDINGS))}."
             )
-        hint = choices(stem, tuple(self._videos))
-        raise ClipError(f'None of the {len(self._videos)} videos below {self.folder} is the clip "{clip}" ({hint}).')
+        # The nearest spelling among the 220,847 of SSv2 would take a third of a second, and thousands may be missing.
+        place = bisect(self._stems, stem(clip))
+        near = ", ".join(f'"{name}"' for name in self._stems[max(place - 2, 0) : place + 2])
+        raise ClipError(
+            f'None of the {len(self.videos):,} videos below {self.folder} is the clip "{clip}" '
+            f"(nearest in order: {near})."
+        )
+
+    @cached_property
+    def _stems(self) -> list[str]:
+        return sorted(self.videos)
 
 
-def _parts(clip: str) -> tuple[str, ...]:
-    """The folders and the stem of a clip; a stem may hold points, so only a video's ending is taken off."""
-    parts = PurePosixPath(clip.replace("\\", "/")).parts or ("",)
-    stem, ending = os.path.splitext(parts[-1])
-    return (*parts[:-1], stem if ending.lower() in ENDINGS else parts[-1])
+def stem(clip: str) -> str:
+    """A clip's name without its folders and a video's ending; it may hold points, so no other ending is taken off."""
+    name = clip.replace("\\", "/").rpartition("/")[2]
+    return os.path.splitext(name)[0] if _ending(name) in ENDINGS else name
 
 
-def _agreement(parts: tuple[str, ...], other: tuple[str, ...]) -> int:
-    same = 0
-    for mine, theirs in zip(reversed(parts), reversed(other), strict=False):
-        if mine != theirs:
-            break
-        same += 1
-    return same
+def _ending(clip: str) -> str:
+    return os.path.splitext(clip)[1].lower()
 
 
-def _walk(folder: Path) -> dict[str, list[_Video]]:
-    videos: dict[str, list[_Video]] = {}
-    for path in sorted(_files(str(folder), set())):
-        parts = _parts(os.path.relpath(path, folder))
-        videos.setdefault(parts[-1], []).append(_Video(parts, path))
-    return videos
+def _agreement(video: str, clip: str) -> int:
+    """How many folders, from the innermost on, two paths have in common."""
+    return len(os.path.commonprefix([path.replace("\\", "/").split("/")[-2::-1] for path in (video, clip)]))
 
 
 def _files(folder: str, seen: set[str]) -> Iterator[str]:

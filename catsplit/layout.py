@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,13 @@ def read_texts(path: Path, what: str) -> dict[str, str]:
     return found
 
 
-def read_table(path: Path, first: int, last: int) -> tuple[list[str], list[int]]:
+def read_table(path: Path, first: int, last: int, faults: list[str] | None = None) -> tuple[list[str], list[int]]:
     """Read a table of clips: in each line a path, a comma and a row number; no header.
 
     Args:
         path: the csv file, with either kind of line end; a path that holds a comma may be quoted.
         first, last: the smallest and the largest row number that may occur.
+        faults: where to put what would be raised, and read on without the lines in question.
 
     Returns:
         The n paths and their n rows, in the file's order.
@@ -95,6 +97,8 @@ def read_table(path: Path, first: int, last: int) -> tuple[list[str], list[int]]
     """
     paths: list[str] = []
     rows: list[int] = []
+    bad: list[int] = []
+    found: list[str] = []
     line = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -104,22 +108,34 @@ def read_table(path: Path, first: int, last: int) -> tuple[list[str], list[int]]
                 if not fields:
                     continue
                 # A comma that nobody quoted can only belong to the path, because a row is a number.
-                clip, row = fields[0] if len(fields) == 2 else ",".join(fields[:-1]), int(fields[-1])
-                if not clip or not first <= row <= last:
-                    raise ValueError
-                paths.append(clip)
-                rows.append(row)
+                clip = fields[0] if len(fields) == 2 else ",".join(fields[:-1])
+                try:
+                    row = int(fields[-1])
+                except ValueError:
+                    row = first - 1
+                if clip and first <= row <= last:
+                    paths.append(clip)
+                    rows.append(row)
+                else:
+                    bad.append(line)
     except OSError as error:
         raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
     except (ValueError, csv.Error) as error:
-        raise BenchmarkError(
-            f"Line {line} of {path} isn't a clip's path, a comma and a row number from {first} to {last}: "
-            "a table of clips has no header and one clip a line."
-        ) from error
+        found.append(f"{path} is no table of clips in UTF-8 from about line {line + 1} on ({error}).")
+    if bad:
+        more = f" ({len(bad):,} such lines)" if len(bad) > 1 else ""
+        found.append(
+            f"Line {bad[0]} of {path} isn't a clip's path, a comma and a row number from {first} to {last}: "
+            f"a table of clips has no header and one clip a line{more}."
+        )
     if len(set(paths)) < len(paths):
-        seen: set[str] = set()
-        twice = next(clip for clip in paths if clip in seen or seen.add(clip))
-        raise BenchmarkError(f'{path} lists the clip "{twice}" twice.')
+        twice = [clip for clip, count in Counter(paths).items() if count > 1]
+        more = f" ({len(twice):,} such clips)" if len(twice) > 1 else ""
+        found.append(f'{path} lists the clip "{twice[0]}" twice{more}.')
+    if faults is None and found:
+        raise BenchmarkError(found[0])
+    if faults is not None:
+        faults += found
     return paths, rows
 
 
@@ -140,3 +156,9 @@ def folder_name(coarse: str) -> str:
         return coarse
     digest = hashlib.sha256(coarse.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{clean.encode()[: _LONGEST - 9].decode(errors='ignore')}-{digest}"
+
+
+def split_folder(part: Path, coarse: str) -> Path:
+    """The folder of a split's three sets below that of its part: named as we write it, or by the bare label."""
+    own = part / folder_name(coarse)
+    return own if own.is_dir() else part / coarse
