@@ -1,0 +1,170 @@
+"""Figures of the dictionary: what is drawn is what was given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.colors import same_color
+from scipy.cluster.hierarchy import cophenet, linkage
+from scipy.spatial.distance import squareform
+
+from catsplit import plots
+from catsplit.errors import CatsplitError
+from catsplit.head import Head
+from catsplit.plots import dictionaries
+
+
+@pytest.fixture(autouse=True)
+def no_window():
+    yield
+    plt.close("all")
+
+
+def cosines(seed, n=9):
+    rows = np.random.default_rng(seed).standard_normal((n, 4))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows @ rows.T
+
+
+def names_of(ax):
+    return [text.get_text() for text in ax.get_yticklabels()]
+
+
+def test_arrows_run_from_the_prototype_to_each_member():
+    head = Head(torch.tensor([[0.0, 3.0], [3.0, 0.0], [0.0, 0.0]]), torch.zeros(3), ["a", "b", "c"])
+    ax = plots.prototypes(head, {"g": ["a", "b", "c"]}, {"a": "up", "b": "right", "c": "nowhere"})
+    arrows = [text for text in ax.texts if text.arrowprops]
+    assert [tuple(arrow.xy) for arrow in arrows] == [(0.0, 3.0), (3.0, 0.0), (0.0, 0.0)]
+    assert all(tuple(arrow.xyann) == (1.0, 1.0) for arrow in arrows)
+    texts = {text.get_text(): tuple(text.xy) for text in ax.texts if text.get_text()}
+    assert texts == {"g": (1.0, 1.0), "up": (0.0, 3.0), "right": (3.0, 0.0), "nowhere": (0.0, 0.0)}
+
+
+def test_a_map_holds_the_cosines_of_the_entries_named_beside_it():
+    labels = [f"entry {i}" for i in range(9)]
+    maps = {"weight": cosines(0), "text": cosines(1)}
+    axes = plots.similarity_maps(maps, labels)
+    for (title, matrix), ax in zip(maps.items(), axes[[1, 3]], strict=True):
+        order = [labels.index(name) for name in names_of(ax)]
+        assert sorted(order) == list(range(9))
+        assert np.allclose(ax.images[0].get_array(), matrix[np.ix_(order, order)])
+        assert ax.get_title() == title
+
+
+def test_a_line_joins_the_two_places_of_an_entry_in_its_verdict():
+    labels = [f"entry {i}" for i in range(9)]
+    verdicts = ["right", "wrong", "none"] * 3
+    axes = plots.similarity_maps({"weight": cosines(0), "text": cosines(1)}, labels, verdicts, {"right": "same"})
+    left, right = names_of(axes[1]), names_of(axes[3])
+    for line, label, verdict in zip(axes[2].lines, labels, verdicts, strict=True):
+        assert list(line.get_ydata()) == [left.index(label), right.index(label)]
+        assert same_color(line.get_color(), dictionaries.VERDICTS[verdict][0])
+        assert line.get_linestyle() == dictionaries.VERDICTS[verdict][1]
+    assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == ["✓ same"]
+
+
+def merges(ax):
+    """{entries below a branch, by their places: its height} as drawn."""
+    at, below = {}, {}
+    lines = sorted((line.get_xydata() for line in ax.lines), key=lambda xy: np.abs(xy[:, 0]).max())
+    for xy in lines:
+        members = [at.get(round(float(y), 6), {round(float(y))}) for y in (xy[0, 1], xy[3, 1])]
+        both = members[0] | members[1]
+        at[round(float((xy[0, 1] + xy[3, 1]) / 2), 6)] = both
+        below[frozenset(both)] = np.abs(xy[:, 0]).max()
+    return below
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_trees_are_those_of_their_cosines(seed):
+    labels = [f"entry {i}" for i in range(8)]
+    maps = [cosines(seed, 8), cosines(seed + 50, 8)]
+    axes = plots.similarity_maps({"weight": maps[0], "text": maps[1]}, labels)
+    for matrix, ax, tree in zip(maps, axes[[1, 3]], axes[[0, 4]], strict=True):
+        order = [labels.index(name) for name in names_of(ax)]
+        below = merges(tree)
+        drawn = np.array([[min(h for m, h in below.items() if {i, j} <= m) for j in range(8)] for i in range(8)])
+        distance = squareform(1 - matrix[np.ix_(order, order)], checks=False)
+        expected = squareform(cophenet(linkage(distance, "average")))
+        apart = ~np.eye(8, dtype=bool)
+        assert np.allclose(drawn[apart], expected[apart])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_turning_branches_brings_the_orders_together(seed):
+    """An order that the second tree allows is found: there it shuffles the first one's branches only."""
+    matrix = cosines(seed)
+    shuffled = np.random.default_rng(seed).permutation(9)
+    labels = np.array([f"entry {i}" for i in range(9)])
+    axes = plots.similarity_maps({"one": matrix, "same": matrix}, list(labels))
+    assert names_of(axes[1]) == names_of(axes[3])
+    again = plots.similarity_maps(dict.fromkeys(("one", "same"), matrix[np.ix_(shuffled, shuffled)]), labels[shuffled])
+    assert names_of(again[1]) == names_of(again[3])
+
+
+def test_rings_are_around_the_chosen_cells():
+    table = np.array([[0.9, 0.7, 0.2], [0.85, 0.4, 0.3]])
+    chosen = {"argmax": [0, 0], "one-to-one": [0, 1]}
+    ax = plots.matches(table, ["a", "b"], ["x", "y", "z"], chosen)
+    assert {line.get_label(): [list(map(int, xy)) for xy in line.get_xydata()] for line in ax.lines} == {
+        "argmax": [[0, 0], [0, 1]],
+        "one-to-one": [[0, 0], [1, 1]],
+    }
+    cells = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in ax.texts}
+    assert cells == {place: f"{value:.2f}" for place, value in np.ndenumerate(table)}
+
+
+@pytest.fixture
+def served():
+    return pd.DataFrame(
+        {"target": list("abcd"), "source": ["second", "first", "second", "third"], "score": [0.9, 0.5, 0.7, 0.6],
+         "verdict": ["right", "wrong", "none", "right"]},
+        index=[7, 7, 3, 0],
+    )  # fmt: skip
+
+
+def test_a_band_joins_target_and_source(served):
+    ax = plots.flow(served)
+    right = ax.child_axes[0]
+    heights = dict(zip(names_of(right), right.get_yticks(), strict=True))
+    assert names_of(ax) == list("abcd")
+    assert sorted(heights) == ["first", "second", "third"]
+    for place, (patch, line) in enumerate(zip(ax.patches, served.itertuples(), strict=True)):
+        ends = patch.get_path().vertices
+        assert ends[0][1] == place
+        assert ends[-1][1] == heights[line.source]
+        colour, style, sign = dictionaries.VERDICTS[line.verdict]
+        assert same_color(patch.get_edgecolor()[:3], colour)
+        assert patch.get_linestyle() in (style, {"-": "solid", "--": "dashed", ":": "dotted"}[style])
+        assert ax.texts[place].get_text() == f"{line.score:.2f} {sign}"
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first target stands on top"
+    assert {0, 1, 2, 3} == set(ax.get_yticks())
+
+
+def test_a_higher_score_makes_a_wider_band(served):
+    widths = [patch.get_linewidth() for patch in plots.flow(served).patches]
+    assert list(np.argsort(widths)) == list(np.argsort(served["score"]))
+    assert min(widths) >= 1
+
+
+def test_no_bands_cross_that_need_not(served):
+    ends = [band.get_path().vertices[-1][1] for band in plots.flow(served.assign(source=list("zyxw"))).patches]
+    assert ends == sorted(ends)
+
+
+def test_what_does_not_fit_is_one_sentence(served):
+    with pytest.raises(CatsplitError, match="verdict"):
+        plots.flow(served.drop(columns="verdict"))
+    with pytest.raises(CatsplitError, match='not "maybe"'):
+        plots.flow(served.assign(verdict="maybe"))
+    with pytest.raises(CatsplitError, match="one target"):
+        plots.flow(served[:0])
+    with pytest.raises(CatsplitError, match="Two maps"):
+        plots.similarity_maps({"one": np.eye(3)}, list("abc"))
+    with pytest.raises(CatsplitError, match='"two" must have the shape'):
+        plots.similarity_maps({"one": np.eye(3), "two": np.eye(2)}, list("abc"))
+    with pytest.raises(CatsplitError, match="verdicts"):
+        plots.similarity_maps({"one": np.eye(3), "two": np.eye(3)}, list("abc"), ["right"])
+    with pytest.raises(CatsplitError, match="table of similarities"):
+        plots.matches(np.zeros((2, 2)), ["a"], ["x", "y"], {})
