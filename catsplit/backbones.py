@@ -3,7 +3,9 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import CodeType
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +20,9 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 @runtime_checkable
 class Backbone(Protocol):
     """A frozen video model: the same views always give the same features.
+
+    One that works on a GPU may have a method `start(views)` too, which returns before the features are there, and a
+    function that waits for them; and a `device`, so that views come to it in pinned memory. See `ModuleBackbone`.
 
     Attributes:
         name: for people.
@@ -50,8 +55,13 @@ class Normalise:
     std: tuple[float, float, float] = IMAGENET_STD
 
     def __call__(self, views: Tensor) -> Tensor:
-        mean, std = (torch.tensor(x, device=views.device) for x in (self.mean, self.std))
+        mean, std = (_filled(x, views.device) for x in (self.mean, self.std))
         return ((views.float() / 255 - mean) / std).permute(0, 4, 1, 2, 3)
+
+
+def _filled(values: tuple[float, ...], device: torch.device) -> Tensor:
+    # A copy from the host would wait until the GPU has done all that it was told before.
+    return torch.stack([torch.full((), value, device=device) for value in values])
 
 
 def state_key(module: nn.Module, architecture: str = "") -> str:
@@ -78,11 +88,29 @@ class ModuleBackbone:
     transform: Callable[[Tensor], Tensor] = field(repr=False)
     method: str = "forward"
     architecture: str = ""
+    autocast: torch.dtype | None = None
+    compiled: bool = False
 
     @property
     def key(self) -> str:
-        """Reads the weights anew each time, since a module can be trained further after it was wrapped."""
-        return state_key(self.module, f"{self.architecture}\n{_described(self.transform)}\n{self.method}")
+        """Reads the weights anew each time, since a module can be trained further after it was wrapped.
+
+        Features of another precision have another key. Compilation and the device are not in it: like the size of
+        a batch they change the last bits only.
+        """
+        precision = f"\n{self.autocast}" if self.autocast else ""
+        return state_key(self.module, f"{self.architecture}\n{_described(self.transform)}\n{self.method}{precision}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module's parameters are, and so where it computes."""
+        parameter = next(self.module.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
+
+    @cached_property
+    def _run(self) -> Callable[[Tensor], Tensor]:
+        run = self.module if self.method == "forward" else getattr(self.module, self.method)
+        return torch.compile(run) if self.compiled else run
 
     def __call__(self, views: Tensor) -> Tensor:
         """Features of views, (B, T, H, W, 3) uint8 to (B, D) float32 on the CPU.
@@ -92,20 +120,58 @@ class ModuleBackbone:
         Raises:
             CatsplitError: the views or the module's output have another shape.
         """
+        return self.start(views)()
+
+    def start(self, views: Tensor) -> Callable[[], Tensor]:
+        """Begin with the features of views, and return a function that waits for them.
+
+        A CUDA device computes meanwhile, and fetches pinned views without a halt; any other is done at once.
+
+        Raises:
+            CatsplitError: as `__call__`.
+        """
         if views.ndim != 5 or views.shape[-1] != 3:
             raise CatsplitError(f"Views are (B, T, H, W, 3), not {tuple(views.shape)}.")
         self.module.eval()
-        run = self.module if self.method == "forward" else getattr(self.module, self.method)
-        parameter = next(self.module.parameters(), None)
-        with torch.inference_mode():
-            features = run(self.transform(views if parameter is None else views.to(parameter.device)))
+        device = self.device
+        waits = device.type == "cuda"  # elsewhere what isn't waited for may not be there yet
+        precision = torch.autocast(device.type, self.autocast) if self.autocast else nullcontext()
+        with torch.inference_mode(), precision:
+            features = self._run(self.transform(views.to(device, non_blocking=waits)))
         if not isinstance(features, Tensor) or tuple(features.shape) != (len(views), self.dim):
             shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise CatsplitError(
                 f'The backbone "{self.name}" gave {shape} for {len(views)} views, expected ({len(views)}, {self.dim}).'
             )
-        # A copy made outside may be used in training, which the tensors of inference mode refuse.
-        return features.to("cpu", torch.float32).clone()
+        fetched = features.float().to("cpu", non_blocking=waits)
+        done = torch.cuda.current_stream(device).record_event() if waits else None
+
+        def wait() -> Tensor:
+            if done is not None:
+                done.synchronize()
+            # A copy made outside may be used in training, which the tensors of inference mode refuse.
+            return fetched.clone()
+
+        return wait
+
+
+def accelerated(
+    backbone: ModuleBackbone,
+    device: str | torch.device = "cuda",
+    *,
+    autocast: torch.dtype | None = torch.bfloat16,
+    compiled: bool = True,
+) -> ModuleBackbone:
+    """The backbone as it is fast on a GPU: its module is moved there, not copied.
+
+    Args:
+        autocast: the precision of matrix products and convolutions; None leaves all as it is. The features stay
+            float32, and are kept apart from those of another precision.
+        compiled: pass the module through `torch.compile`, which takes a minute at the first batch and needs a C++
+            compiler.
+    """
+    backbone.module.to(device)
+    return replace(backbone, autocast=autocast, compiled=compiled)
 
 
 def from_module(

@@ -1,5 +1,6 @@
 """Features of a whole set of clips: each clip passes through the backbone once, ever."""
 
+import csv
 import math
 import os
 import warnings
@@ -13,9 +14,9 @@ import numpy as np
 
 from catsplit.backbones import Backbone
 from catsplit.errors import CacheError, CatsplitError, ClipError
-from catsplit.extraction import Job, make, stale
+from catsplit.extraction import Job, Made, make, make_shards, stale
 from catsplit.featurestore import Skipped, Store, key
-from catsplit.paths import cache_dir
+from catsplit.paths import atomic_path, cache_dir
 from catsplit.video import Sampling
 
 BATCH, BATCH_BYTES = 16, 64 * 2**20  # clips, and bytes of their uint8 views, of which float32 takes four times as much
@@ -68,6 +69,26 @@ class FeatureSet:
         """
         return np.array(self.features[[self.index(path) for path in paths]], np.float32)
 
+    def left_out(self, most: int | None = None) -> str:
+        """The skipped clips and why, a line for each of the first `most` or of all; empty where none was skipped."""
+        if not self.skipped:
+            return ""
+        count, shown = len(self.skipped), self.skipped[:most]
+        lines = [f"{count:,} of the {len(self) + count:,} clips can't be read and were left out:"]
+        lines += [f"  {path}: {reason}" for path, reason in shown]
+        if len(shown) < count:
+            lines.append(f"  and {count - len(shown):,} more")
+        return "\n".join(lines)
+
+    def write_left_out(self, path: str | Path) -> None:
+        """The skipped clips as a CSV file, with the columns clip and reason.
+
+        Raises:
+            CacheError: the file can't be written.
+        """
+        with atomic_path(Path(path)) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("clip", "reason"), *self.skipped])
+
 
 def extract(
     clips: Sequence[str],
@@ -81,6 +102,7 @@ def extract(
     batch_size: int | None = None,
     progress: bool = True,
     cache: str | Path | None = None,
+    run: Callable[..., Made] = make_shards,
 ) -> FeatureSet:
     """Features of clips, from the cache if they were ever made before.
 
@@ -99,6 +121,7 @@ def extract(
             views if that is less. A batch ends with its shard of 128.
         progress: show a bar, in a terminal or notebook, while features are made.
         cache: folder in place of `catsplit.paths.cache_dir()`.
+        run: what makes the shards, if not this process alone; see `catsplit.distributed.extract`.
 
     Raises:
         ClipError: a clip can't be read and on_error is "raise", or none can.
@@ -128,7 +151,7 @@ def extract(
         with store.lock():
             loaded = store.load(warn=False)
             if loaded is None or stale(job, loaded[1]):
-                make(job, store)
+                make(job, store, run)
                 loaded = store.load()
     if loaded is None:
         raise CacheError(f"The features in {store.folder} changed while they were read: run this again.")

@@ -1,5 +1,6 @@
 """Features of a set of clips: made once, whatever is killed, damaged, broken or asked for twice."""
 
+import csv
 import errno
 import hashlib
 import json
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,15 @@ from clipfiles import write_clip
 from torch import nn
 
 from catsplit import extraction, featurestore
-from catsplit.backbones import Backbone, Normalise, from_module, state_key
+from catsplit.backbones import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Backbone,
+    Normalise,
+    accelerated,
+    from_module,
+    state_key,
+)
 from catsplit.errors import CacheError, CatsplitError, ClipError
 from catsplit.features import FeatureSet, extract
 from catsplit.video import Sampling, read_views
@@ -554,6 +564,102 @@ def test_the_key_of_weights_is_a_plain_hash():
     expected = b"x\nweight torch.bfloat16 (1, 2)\n\x80\x3f\x80\x3f\nbias torch.bfloat16 (1,)\n\x00\xc0"
     assert state_key(module, "x") == hashlib.sha256(expected).hexdigest()
     assert len(state_key(nn.BatchNorm1d(3))) == 64  # a count without dimensions
+
+
+class Overlapping(Counting):
+    """A backbone that gives its features later, as a GPU does, and writes down when it is asked."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(log)
+        self.told = []
+
+    def start(self, views):
+        number, features = self.told.count("start"), super().__call__(views)
+        self.told.append("start")
+
+        def wait():
+            self.told.append(number)
+            return features
+
+        return wait
+
+
+def test_the_next_batch_has_begun_when_the_features_of_one_are_fetched(folder, tmp_path, undisturbed):
+    backbone = Overlapping(tmp_path / "log")
+    run(folder, backbone, tmp_path)
+    assert array(tmp_path).read_bytes() == undisturbed
+    batches = 5 * 3 + 2  # five shards in three batches each, and one in two: across their borders too
+    expected = ["start"] + [told for number in range(batches - 1) for told in ("start", number)] + [batches - 1]
+    assert backbone.told == expected
+
+
+def test_what_is_under_way_is_finished_before_an_error_ends_the_run(own, tmp_path):
+    (own / CLIPS[SHARD]).unlink()
+    (own / CLIPS[SHARD]).write_bytes(b"text" * 500)  # the first clip of the second shard
+    with pytest.raises(ClipError, match="Clip 9 of 44"):
+        run(own, Overlapping(tmp_path / "log"), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*.safetensors")] == ["00000000-00000008.safetensors"]
+
+
+def test_half_precision_has_features_and_a_key_of_its_own(folder, tmp_path):
+    whole = from_module(network(), DIM)
+    half = accelerated(whole, "cpu", compiled=False)
+    assert half.module is whole.module
+    assert accelerated(whole, "cpu", autocast=None, compiled=False).key == whole.key
+    assert len({backbone.key for backbone in (whole, half, replace(half, autocast=torch.float16))}) == 3
+
+    views = torch.randint(0, 256, (2, 4, 12, 12, 3), dtype=torch.uint8)
+    assert half(views).dtype == torch.float32
+    assert not half(views).is_inference()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = network().eval()(Normalise()(views))
+    assert expected.dtype == torch.bfloat16
+    torch.testing.assert_close(half(views), expected.float(), rtol=0, atol=0)
+    torch.testing.assert_close(half(views), whole(views), rtol=0.05, atol=0.05)
+    assert not torch.equal(half(views), whole(views))
+    assert not np.array_equal(run(folder, half, tmp_path).features, run(folder, whole, tmp_path).features)
+    assert len(list(tmp_path.glob("features/*"))) == 2
+
+
+def test_a_module_is_compiled_once(monkeypatch):
+    compiled = []
+
+    def compile_(run):
+        compiled.append(run)
+        return lambda x: run(x) + 1
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    whole = from_module(network(), DIM)
+    fast = accelerated(whole, "cpu", autocast=None)
+    views = torch.randint(0, 256, (2, 4, 12, 12, 3), dtype=torch.uint8)
+    for _ in range(2):
+        torch.testing.assert_close(fast(views), whole(views) + 1)
+    assert compiled == [fast.module]
+    assert fast.key == whole.key
+
+
+def test_the_constants_of_a_transform_are_those_of_torch():
+    views = torch.randint(0, 256, (2, 4, 12, 12, 3), dtype=torch.uint8)
+    expected = (views.float() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    assert torch.equal(Normalise()(views), expected.permute(0, 4, 1, 2, 3))
+
+
+def test_what_was_left_out_is_listed_for_people_and_as_a_file(own, backbone, tmp_path):
+    assert run(own, backbone, tmp_path).left_out() == ""
+    broken = break_some(own)
+    with pytest.warns(UserWarning, match="5 of the 44"):
+        result = run(own, backbone, tmp_path, on_error="skip")
+    lines = result.left_out().splitlines()
+    assert lines[0] == "5 of the 44 clips can't be read and were left out:"
+    assert lines[1] == f"  2.mp4: {own / '2.mp4'} doesn't exist."
+    assert len(lines) == 6
+    assert result.left_out(5).splitlines() == lines
+    assert result.left_out(2).splitlines() == [*lines[:3], "  and 3 more"]
+    result.write_left_out(tmp_path / "left out" / "list.csv")
+    with open(tmp_path / "left out" / "list.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["clip", "reason"], *map(list, result.skipped)]
+    assert [row[0] for row in rows[1:]] == [CLIPS[index] for index in broken]
 
 
 def test_a_bar_is_for_people(folder, backbone, tmp_path, capsys):
