@@ -52,6 +52,8 @@ def extract(args: argparse.Namespace) -> None:
         print(f"{subject.name} {subject.benchmark.part}: features {tuple(features.features.shape)}")
         for path, reason in features.skipped:
             print(f"  left out: {path}: {reason}")
+        if args.left_out:
+            features.write_left_out(args.left_out)
         if features.skipped:
             print(f"{len(features.skipped):,} of {len(features.skipped) + len(features):,} clips were left out.")
 

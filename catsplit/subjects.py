@@ -112,12 +112,13 @@ def of_folder(
         model: a checkpoint of the authors', a folder or a name of transformers'; "{part}" in it becomes the part.
         positions: "mvd" or "videomae", which a checkpoint of the authors' doesn't tell.
         preset: of `video.PRESETS`; the published test views, as large as the model takes them, by default.
-        device: where the model computes, such as "cuda".
+        device: where the model computes; on any but "cpu" in bfloat16 and compiled.
         vision_language: a model for the baseline, as for `vlm.load`.
 
     Raises:
         CatsplitError: whatever is wrong with the folder, the videos' folder or the model.
     """
+    from catsplit.backbones import accelerated
     from catsplit.benchmark import Benchmark
     from catsplit.features import extract
     from catsplit.video import PRESETS
@@ -126,14 +127,14 @@ def of_folder(
         raise CatsplitError(f'There are no views "{preset}" ({choices(preset, tuple(PRESETS))}).')
     benchmark = Benchmark.open(folder, part, videos=videos)
     base = _base_model(str(model).replace("{part}", part), benchmark, positions)
-    base.backbone.module.to(device)
+    backbone = base.backbone if device == "cpu" else accelerated(base.backbone, device)
     sampling = PRESETS[preset] if preset else base.sampling
 
     def features(clips: str | Sequence[str]) -> "FeatureSet":
         named = isinstance(clips, str)
         names = tuple(benchmark.clips(clips)["path"]) if named else tuple(clips)
         source = f"{clips}.csv" if named else None
-        return extract(names, benchmark.path, base.backbone, sampling, source=source, on_error="skip")
+        return extract(names, benchmark.path, backbone, sampling, source=source, on_error="skip")
 
     def baseline(scored: "FeatureSet") -> "Method":
         from catsplit import vlm
