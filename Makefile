@@ -4,23 +4,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 TIMED := $(PYTHON) scripts/timed.py
 
-# Longer than any cell of the book takes on an old laptop; _config.yml gives the same to the book.
-CELL_SECONDS := 600
-
 # Renders the clips of the embedded benchmark and passes them through its backbone, unless that was done before.
 BENCHMARK := $(BIN)/catsplit stage render && $(BIN)/catsplit extract stage
 
-# A kernel of the person's own, named python3 too, must not run the chapters instead of the one in .venv.
+# A kernel of the person's own, named python3 too, must not run the book's chapters instead of the one in .venv.
 export JUPYTER_PREFER_ENV_PATH := 1
 
 # Where it is set, every test and every chapter compiles PyTorch's Python files again, a quarter of a minute each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup benchmark book test lock strip clean
+.PHONY: help setup benchmark book test minutes address lock strip clean
 
 help:
 	@echo "make book    set up, prepare the embedded benchmark, run every chapter, build the book"
 	@echo "make test    set up, prepare the embedded benchmark, lint, unit tests, run every chapter as a test"
+	@echo "make minutes run every chapter and write into the pages how long each took"
+	@echo "make address URL=https://github.com/OWNER/NAME    change the repository's address everywhere"
 	@echo "make lock    resolve requirements.lock again (make lock UPGRADE=--upgrade for newer versions)"
 	@echo "make strip   remove outputs and execution counts from the notebooks"
 	@echo "make clean   remove the built book"
@@ -41,7 +40,15 @@ book: benchmark
 
 test: benchmark
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest tests book --nbmake --nbmake-kernel=python3 --nbmake-timeout=$(CELL_SECONDS)
+	$(BIN)/python -m pytest tests
+
+# On a machine that does nothing else.
+minutes: benchmark
+	$(BIN)/python -m pytest -q tests/test_chapters.py
+	$(PYTHON) scripts/minutes.py
+
+address:
+	@$(PYTHON) scripts/set_address.py '$(URL)'
 
 # One version of a package for every Python, where there is one: the same encoder renders the same clips on each.
 lock: setup

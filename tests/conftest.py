@@ -1,6 +1,8 @@
 """Fixtures that every test file may use."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,16 @@ def shared() -> Path:
 def generator() -> torch.Generator:
     """A CPU generator that starts from the same seed in every test."""
     return torch.Generator().manual_seed(20260216)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built from the working tree without a download."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
+         "--wheel-dir", str(folder), str(ROOT)],
+        check=True, stdin=subprocess.DEVNULL,
+    )
+    (path,) = folder.glob("catsplit-*.whl")
+    return path

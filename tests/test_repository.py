@@ -149,17 +149,6 @@ def test_notebook_is_stripped_and_runs_anywhere(path: Path) -> None:
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
 
 
-def test_repository_address_is_the_same_everywhere() -> None:
-    address = CONFIG["repository"]["url"].removeprefix("https://")
-    found = {
-        (str(path.relative_to(ROOT)), match)
-        for path in tracked_files()
-        for match in re.findall(r"github\.com/[\w.-]+/catsplit\b", path.read_bytes().decode(errors="replace"))
-        if match != address
-    }
-    assert not found, f"_config.yml says {address}"
-
-
 def test_citation_names_this_version_and_the_paper() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == catsplit.__version__
@@ -193,11 +182,6 @@ def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ge
     assert new.labels == (*labels[1:], *(f"Pulling something {way}" for way in ways))
     difference = old[labels[1]] - old[labels[2]]
     torch.testing.assert_close(new[new.labels[-2]] - new[new.labels[-1]], difference)
-
-
-def test_a_cell_has_the_same_time_in_the_book_and_in_the_tests() -> None:
-    (seconds,) = re.findall(r"^CELL_SECONDS := (\d+)$", (ROOT / "Makefile").read_text(), re.M)
-    assert int(seconds) == CONFIG["execute"]["timeout"]
 
 
 # --------------------------------------------------------------------------------------------------- the book
@@ -238,18 +222,6 @@ def test_pages_build_without_a_warning(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ the package
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-         "--wheel-dir", str(folder), str(ROOT)],
-        check=True, stdin=subprocess.DEVNULL,
-    )
-    (path,) = folder.glob("catsplit-*.whl")
-    return path
 
 
 def test_wheel_holds_the_package_whole_and_nothing_else(wheel: Path) -> None:
