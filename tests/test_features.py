@@ -3,6 +3,7 @@
 import csv
 import errno
 import hashlib
+import importlib
 import json
 import os
 import signal
@@ -32,7 +33,7 @@ from catsplit.backbones import (
 )
 from catsplit.errors import CacheError, CatsplitError, ClipError
 from catsplit.features import FeatureSet, extract
-from catsplit.video import Sampling, read_views
+from catsplit.video import PRESETS, Sampling, read_views
 
 CLIPS = tuple(f"{number}.mp4" for number in range(44))
 SAMPLING = Sampling(frames=4, segments=2, crops=1, short_side=16, crop_size=12)
@@ -642,6 +643,22 @@ def test_the_constants_of_a_transform_are_those_of_torch():
     views = torch.randint(0, 256, (2, 4, 12, 12, 3), dtype=torch.uint8)
     expected = (views.float() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
     assert torch.equal(Normalise()(views), expected.permute(0, 4, 1, 2, 3))
+
+
+def test_the_benchmark_for_gpus_runs_without_one_too(root, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    benchmark = importlib.import_module("extract_gpu")
+    width, tokens = 384, 8 * 14 * 14
+    blocks = 12 * (24 * tokens * width**2 + 4 * tokens**2 * width)  # qkv, proj and MLP; both products of attention
+    assert benchmark.flops(False, PRESETS["ssv2"]) == blocks + 2 * tokens * (2 * 16 * 16 * 3) * width
+    benchmark.main(["--quick", "--device", "cpu", "--seconds", "0.01", "--workers", "2"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "SAYS NOTHING ABOUT A GPU" in lines[2]
+    assert sum(line.startswith("| bfloat16 |") for line in lines) == 1
+    assert sum(line.startswith("| 16 mp4 |") for line in lines) == 1
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="no CUDA device here"):
+        benchmark.main([])
 
 
 def test_what_was_left_out_is_listed_for_people_and_as_a_file(own, backbone, tmp_path):
