@@ -66,7 +66,7 @@ def _extract(commands_of: argparse._SubParsersAction) -> None:
     extract = commands_of.add_parser("extract", help="features of a benchmark, kept in the cache folder")
     _benchmark(extract)
     extract.add_argument("--set", default="val", choices=["val", "train"])
-    extract.add_argument("--left-out", metavar="FILE", help="CSV of the clips that can't be read, and why")
+    extract.add_argument("--left-out", metavar="FILE", help="CSV of the clips that can't be read; {part} is the part")
     extract.set_defaults(run=commands.extract)
 
 

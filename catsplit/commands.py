@@ -53,7 +53,7 @@ def extract(args: argparse.Namespace) -> None:
         for path, reason in features.skipped:
             print(f"  left out: {path}: {reason}")
         if args.left_out:
-            features.write_left_out(args.left_out)
+            features.write_left_out(args.left_out.replace("{part}", subject.benchmark.part))
         if features.skipped:
             print(f"{len(features.skipped):,} of {len(features.skipped) + len(features):,} clips were left out.")
 

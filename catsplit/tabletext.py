@@ -98,11 +98,21 @@ def markdown(results: "pd.DataFrame", names: Sequence[str] = NAMES, figures: Map
         if name in (figures or {}):
             alt = f"{_TITLES[name]} on {benchmark}: generality and locality with intervals, as in the table above"
             lines += [f"![{alt}]({figures[name]})", ""]
-        theirs = published.figures(name, benchmark)
-        if len(theirs):
-            same = theirs["benchmark"].str.startswith(f"{benchmark} ").all()
-            lines += _published(theirs, f"### Published{'' if same else ', of other data'}: {_TITLES[name].lower()}")
+        lines += _published(name, benchmark, "### {}")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def one(results: "pd.DataFrame", name: str) -> str:
+    """One of the tables as Markdown without headings, and the published figures below it, for a page of its own.
+
+    Raises:
+        CatsplitError: as for `make`.
+    """
+    table, benchmark = make(results, [name])[name], results["benchmark"].iloc[0]
+    lines = [f"{benchmark}. {NOTES[name]}", ""]
+    for setting, part in _sections(table):
+        lines += [f"**{setting}**", "", *_table(part, _LABELS[name]), ""]
+    return "\n".join([*lines, *_published(name, benchmark, "**{}**")]).rstrip() + "\n"
 
 
 def write(results: "pd.DataFrame", folder: str | Path, names: Sequence[str] = NAMES) -> list[Path]:
@@ -164,8 +174,13 @@ def _table(lines: "pd.DataFrame", labels: Sequence[str]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
-def _published(theirs: "pd.DataFrame", heading: str) -> list[str]:
-    lines = [heading, ""]
+def _published(name: str, benchmark: str, heading: str) -> list[str]:
+    """The figures of the paper that stand beside a table, under a heading that says whether they are of other data."""
+    theirs = published.figures(name, benchmark)
+    if not len(theirs):
+        return []
+    same = theirs["benchmark"].str.startswith(f"{benchmark} ").all()
+    lines = [heading.format(f"Published{'' if same else ', of other data'}: {_TITLES[name].lower()}"), ""]
     names = " and ".join(dict.fromkeys(theirs["benchmark"]))
     lines += [f"Figures of {names} ({published.SETTING}), from {published.SOURCE}.", ""]
     header = ["benchmark", "method", "initial", "generality", "locality", "mean"]

@@ -186,6 +186,16 @@ def test_markdown_holds_the_numbers_of_the_tables_and_the_published_ones_apart(r
     assert problem in text
 
 
+def test_one_table_alone_is_the_same_without_headings(results):
+    whole = tabletext.markdown(results, ["one-shot"])
+    alone = tabletext.one(results, "one-shot")
+    assert "#" not in alone
+    assert [row for row in alone.splitlines() if row.startswith("|")] == [
+        row for row in whole.splitlines() if row.startswith("|")
+    ]
+    assert "**Published, of other data: one-shot ablation**" in alone
+
+
 def test_only_a_synthetic_benchmark_is_said_to_be_one(results):
     assert tabletext.SYNTHETIC not in tabletext.markdown(results, ["zero-shot"])
     text = tabletext.markdown(results.assign(benchmark="Stage-Split (synthetic)"), ["zero-shot"])

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
 
 @styled
-def bars(values: Mapping[str, float], title: str = "", xlabel: str = "probability", ax: Axes | None = None) -> Axes:
-    """Horizontal bars with their names, the first on top; the number stands at each bar's end."""
+def bars(
+    values: Mapping[str, float],
+    title: str = "",
+    xlabel: str = "probability",
+    ax: Axes | None = None,
+    digits: int = 2,
+) -> Axes:
+    """Horizontal bars with their names, the first on top; the number stands at each bar's end, with so many digits."""
     ax = ax or new_axes((7.4, 0.8 + 0.34 * len(values)))
     drawn = ax.barh(range(len(values)), list(values.values()), color=COLOURS[0], height=0.7)
-    ax.bar_label(drawn, [f" {value:.2f}" for value in values.values()])
+    ax.bar_label(drawn, [f" {value:.{digits}f}" for value in values.values()])
     name_rows(ax, list(values))
     ax.invert_yaxis()
     ax.set_xlabel(xlabel)
