@@ -1,8 +1,32 @@
 """Figures of the book. They take data and return matplotlib axes; what is drawn was computed elsewhere."""
 
+from catsplit.plots.arithmetic import parallelogram, plane_through, regions
 from catsplit.plots.clips import strips
+from catsplit.plots.confusions import confusion
+from catsplit.plots.dictionaries import flow, matches, prototypes, similarity_maps
 from catsplit.plots.heads import plane, rows, similarity
+from catsplit.plots.learning import curves
 from catsplit.plots.results import bars, intervals, trade_off
 from catsplit.plots.style import COLOURS, MARKS, STYLE
 
-__all__ = ["COLOURS", "MARKS", "STYLE", "bars", "intervals", "plane", "rows", "similarity", "strips", "trade_off"]
+__all__ = [
+    "COLOURS",
+    "MARKS",
+    "STYLE",
+    "bars",
+    "confusion",
+    "curves",
+    "flow",
+    "intervals",
+    "matches",
+    "parallelogram",
+    "plane",
+    "plane_through",
+    "prototypes",
+    "regions",
+    "rows",
+    "similarity",
+    "similarity_maps",
+    "strips",
+    "trade_off",
+]
