@@ -57,13 +57,13 @@ def test_the_text_is_plain_markdown(path):
         assert not re.search(r"@[A-Z0-9]+@", source(cell)), "a placeholder was left"
 
 
-# What may have digits without being a result: addresses, code and formulas; years, and names such as SSv2, h264 or 2-D;
-# numbers of chapters, exercises and list items; the level of an interval; the range of a pixel; the two lines of
-# "At a glance" that say what a run costs (scripts/minutes.py writes one of them).
+# What may have digits without being a result: addresses, code and formulas; years, and names such as SSv2, h264 or
+# 2-D; numbers of chapters, exercises and list items; the level of an interval, the range of a pixel, what is so by
+# design; the two lines of "At a glance" that say what a run costs (scripts/minutes.py writes one of them).
 NO_RESULT = re.compile(
     r"\]\([^)]*\)|<[^>]*>|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|^#+ .*?$|^ *\d+\. |^\| \*\*(Minutes|Megabytes)\*\* .*?$"
     r"|\b(19|20)\d\d\b|\b\w*[A-Za-z]\w*[-/]?\d\w*|\b\d-[A-Z]\b|\b([Cc]hapters?|[Ee]xercises?) \d+( (and|to|or) \d+)?"
-    r"|\b95 % intervals?|\bfrom 0 to 255\b",
+    r"|\b95 % intervals?|\bfrom 0 to 255\b|\b100 by design\b",
     re.M | re.S,
 )
 CLAIM = r"\d+\.\d+|\d\s?(%|percent|points|times)|\b\d+ (out )?of (the |all )?\d+"
@@ -132,6 +132,26 @@ def test_no_helper_is_defined_twice():
                 bodies.setdefault(ast.dump(ast.Module(code, [])), set()).add(f"{path.name}: {node.name}")
     assert {name: where for name, where in names.items() if len(where) > 1} == {}
     assert [where for where in bodies.values() if len(where) > 1] == []
+
+
+def test_the_welcome_page_names_every_chapter_and_its_question():
+    rows = re.findall(r"^\| (\d+) \| \[\]\((\S+)\.ipynb\) \| (.+?) \|$", (BOOK / "welcome.md").read_text(), re.M)
+    asked = {}
+    for path in CHAPTERS:
+        text = "\n".join(map(source, cells(path, "markdown")))
+        asked[path.stem] = re.search(r"^\| \*\*Question\*\* \| (.+?) \|$", text, re.M).group(1)
+    assert [(int(number), name, question) for number, name, question in rows] == [
+        (int(name[:2]), name, question) for name, question in asked.items()
+    ]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=by_name)
+def test_what_a_chapter_cites_is_in_the_bibliography(path):
+    _, reading = "\n".join(map(source, cells(path, "markdown"))).split("## Further reading")
+    cited = re.findall(r"\]\((https://\S+?)\)", reading)
+    bibliography = (BOOK / "bibliography.md").read_text()
+    assert cited
+    assert [address for address in cited if f"({address})" not in bibliography] == []
 
 
 def test_the_pages_say_how_long_each_chapter_took():
