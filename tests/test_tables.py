@@ -9,6 +9,7 @@ from madeup import encode, world
 from matplotlib import pyplot as plt
 
 from catsplit import published, tablefigures, tables, tabletext
+from catsplit import results as results_file
 from catsplit.errors import CatsplitError
 from catsplit.lowshot import Recipe
 from catsplit.methods import ABLATED, ALL_THE_DATA, COMPARED, ORACLE, WHOLE_MODEL
@@ -235,3 +236,14 @@ def test_a_figure_draws_every_line_of_its_table(results, name):
         if axis.get_xlabel().startswith("locality"):
             assert axis.get_xlim()[0] <= 95
     plt.close(figure)
+
+
+def test_the_tables_in_the_repository_are_those_of_its_results(root):
+    folder = root / "data" / "results" / "stage-split"
+    pictures = {name: f"{name.replace(' ', '-')}.png" for name in tablefigures.DRAWN}
+    assert all((folder / picture).is_file() for picture in pictures.values())
+    found = results_file.read(root / "data" / "results" / "stage-split.csv")
+    assert (folder / "tables.md").read_text(encoding="utf-8") == tabletext.markdown(found, figures=pictures)
+    assert set(found["seed"]) == {0, 1, 2}
+    assert set(found["part"]) == {"A", "B"}
+    assert set(found["wording"]) == {"exact", "paraphrased"}
