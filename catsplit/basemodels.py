@@ -80,13 +80,12 @@ def split_backbone_and_head(model: nn.Module, example: Tensor) -> tuple[nn.Modul
     whole, kind = PlainAnswer(deepcopy(model)).eval(), type(model).__name__
     names = {layer: name for name, layer in whole.model.named_modules() if isinstance(layer, nn.Linear)}
     calls: list[tuple[nn.Linear, Tensor]] = []
-    # A clone, because what follows may write into the output itself.
-    hooks = [layer.register_forward_hook(lambda it, _, given: calls.append((it, given.clone()))) for layer in names]
+    hooks = [layer.register_forward_hook(lambda it, _, given: calls.append((it, given))) for layer in names]
     answer = _run(whole, example, kind)
     for hook in hooks:
         hook.remove()
     # Equal numbers can be chance, as from layers that are all zero; a stand-in with numbers of its own settles it.
-    for layer in dict.fromkeys(layer for layer, given in reversed(calls) if torch.equal(given, answer)):
+    for layer in dict.fromkeys(layer for layer, given in calls if torch.equal(given, answer)):
         if sum(it is layer for it, _ in calls) > 1:
             raise CatsplitError(f'{kind} uses its last layer "{names[layer]}" more than once: give each use its own.')
         probe = _Probe(answer)

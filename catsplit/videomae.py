@@ -136,11 +136,11 @@ def as_published(model: "VideoMAEForVideoClassification", positions: Positions) 
     config = model.config
     config.catsplit_positions = positions
     model.fc_norm.eps = config.layer_norm_eps
-    # VideoMAE's own positions are those that transformers makes.
-    if positions == "mvd":
-        side = config.image_size // config.patch_size
-        table = mvd_positions(config.num_frames // config.tubelet_size, side, side, config.hidden_size)
-        model.videomae.embeddings.position_embeddings = table[None]
+    times, side = config.num_frames // config.tubelet_size, config.image_size // config.patch_size
+    table = (mvd_positions if positions == "mvd" else videomae_positions)(times, side, side, config.hidden_size)
+    # As a buffer it moves to the GPU with the weights; transformers would copy it there in every pass.
+    vars(model.videomae.embeddings).pop("position_embeddings", None)
+    model.videomae.embeddings.register_buffer("position_embeddings", table[None], persistent=False)
 
 
 def _known(positions: str) -> None:
@@ -156,6 +156,13 @@ def mvd_positions(times: int, rows: int, columns: int, width: int) -> Tensor:
     places = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in (times, rows, columns)), indexing="ij")
     time, row, column = (place.flatten() for place in places)
     return torch.cat([_code(time, width // 4), _code(column, width * 3 // 8), _code(row, width * 3 // 8)], 1).float()
+
+
+def videomae_positions(times: int, rows: int, columns: int, width: int) -> Tensor:
+    """VideoMAE's codes of the tokens' numbers, (times · rows · columns, width): sines and cosines in turn."""
+    places, channels = torch.arange(times * rows * columns, dtype=torch.float64)[:, None], torch.arange(width)
+    angles = places / 10000.0 ** (2 * (channels // 2) / width)
+    return torch.where(channels % 2 == 0, angles.sin(), angles.cos()).float()
 
 
 def _code(places: Tensor, channels: int) -> Tensor:

@@ -180,10 +180,27 @@ def test_the_network_by_default_has_the_weights_of_vit_s():
     assert {key: tuple(x.shape) for key, x in theirs.items()} == checkpoints.shapes(384, 12, 2, 16, 119)
 
 
-def test_mvd_positions_number_by_number():
-    table = videomae.mvd_positions(3, 2, 4, 32)
+def test_positions_number_by_number():
     loop = [mvd_place(t, row, column, 32) for t in range(3) for row in range(2) for column in range(4)]
-    assert torch.allclose(table, torch.tensor(loop), atol=1e-6)
+    assert torch.allclose(videomae.mvd_positions(3, 2, 4, 32), torch.tensor(loop), atol=1e-6)
+    loop = [videomae_place(index, 32) for index in range(24)]
+    assert torch.allclose(videomae.videomae_positions(3, 2, 4, 32), torch.tensor(loop), atol=1e-6)
+
+
+def test_positions_can_be_changed_and_travel_with_the_model():
+    model = videomae.network(labels(), positions="mvd", width=64, **TINY)
+    views = torch.randn(1, 6, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        first = model(views).logits
+        videomae.as_published(model, "videomae")
+        second = model(views).logits
+        assert (first - second).abs().max() > 1e-3
+        videomae.as_published(model, "mvd")
+        assert torch.equal(model(views).logits, first)
+    assert model.to("meta").videomae.embeddings.position_embeddings.device.type == "meta"
+    assert not any("position" in key for key in model.state_dict())
+    with pytest.raises(CatsplitError, match='positions is "mvd" or "videomae"'):
+        videomae.as_published(model, "sine")
 
 
 def test_making_a_network_leaves_the_random_state(tmp_path):
@@ -201,7 +218,9 @@ def test_making_a_network_leaves_the_random_state(tmp_path):
 
 def test_half_precision_is_read_as_float32(tmp_path):
     half = {key: tensor.half() for key, tensor in authors().items()}
-    base = videomae.load_checkpoint(save(tmp_path, half, "module"), labels(), positions="mvd", **TINY)
+    path = save(tmp_path, half, "module")
+    assert {tensor.dtype for tensor in checkpoints.read_weights(path).values()} == {torch.float32}
+    base = videomae.load_checkpoint(path, labels(), positions="mvd", **TINY)
     assert {p.dtype for p in base.backbone.module.parameters()} == {torch.float32}
     views = some_views()
     assert (base.backbone(views) - reference(half, views, "mvd", 4)[0]).abs().max() < 1e-4
