@@ -45,13 +45,13 @@ def prototypes(
             arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2.2, "shrinkA": 0, "shrinkB": 0}
             ax.annotate("", tip, centre, arrowprops=arrow)
             ax.plot(*tip, MARKS[number % len(MARKS)], color=colour, mec="black", ms=7)
-            side = 1 if tip[0] >= centre[0] else -1
+            side = 1 if tip[1] >= centre[1] else -1
             ax.annotate(
-                modifiers[label], tip, (8 * side, 0), textcoords="offset points", fontweight="bold", color=colour,
-                ha="left" if side > 0 else "right", va="center", path_effects=[HALO],
+                modifiers[label], tip, (0, 10 * side), textcoords="offset points", fontweight="bold", color=colour,
+                ha="center", va="bottom" if side > 0 else "top", path_effects=[HALO],
             )  # fmt: skip
     ax.set(xlabel="first number of the row", ylabel="second number of the row", aspect="equal")
-    ax.margins(0.6, 0.25)
+    ax.margins(0.4, 0.3)
     return ax
 
 
@@ -89,7 +89,7 @@ def similarity_maps(
     for matrix in maps.values():
         trees.append(_tree(np.asarray(matrix), np.argsort(orders[0]) if orders else None))
         orders.append(np.array(trees[-1]["leaves"]))
-    figure, axes = plt.subplots(1, 5, figsize=(10.6, 1.6 + 0.2 * n), width_ratios=(0.6, 2.6, 0.9, 2.6, 0.6))
+    figure, axes = plt.subplots(1, 5, figsize=(9.6, 1.6 + 0.2 * n), width_ratios=(0.6, 2.6, 0.8, 2.6, 0.6))
     for tree, ax, sign in zip(trees, axes[[0, 4]], (-1, 1), strict=True):
         for leaves, heights in zip(tree["icoord"], tree["dcoord"], strict=True):
             ax.plot(sign * np.array(heights), (np.array(leaves) - 5) / 10, color="0.3", lw=1)  # scipy's units
@@ -161,8 +161,7 @@ def flow(
     """Which dictionary entry served which target: targets left, entries right, a band from one to the other.
 
     A band is the wider the higher its score, which stands at its beginning; its colour, its line and the sign
-    beside the score tell the verdict. Entries stand in the order in which they first
-    serve a target.
+    beside the score tell the verdict. Entries stand in the order in which they first serve a target.
 
     Args:
         table: columns target, source, score, and verdict: "right", "wrong", or "none" where no entry is right.
