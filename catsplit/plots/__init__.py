@@ -7,6 +7,7 @@ from catsplit.plots.dictionaries import flow, matches, prototypes, similarity_ma
 from catsplit.plots.heads import plane, rows, similarity
 from catsplit.plots.learning import curves
 from catsplit.plots.results import bars, intervals, trade_off
+from catsplit.plots.signs import pictures, signs
 from catsplit.plots.style import COLOURS, MARKS, STYLE
 
 __all__ = [
@@ -20,11 +21,13 @@ __all__ = [
     "intervals",
     "matches",
     "parallelogram",
+    "pictures",
     "plane",
     "plane_through",
     "prototypes",
     "regions",
     "rows",
+    "signs",
     "similarity",
     "similarity_maps",
     "strips",
