@@ -112,13 +112,15 @@ def processes_beside_threads(paths: list[Path], sampling: Sampling, workers: int
 
 def report(folder: Path, counts: list[int], seconds: float) -> list[str]:
     """Line by line."""
+    busy = os.getloadavg()[0] > 0.5
     lines = [
         "# Clips to views, beside decord's own decoding",
         "",
         f"{platform.machine()}, {os.cpu_count()} processors, decord {decord.__version__}, torch {torch.__version__}; "
         f"load {os.getloadavg()[0]:.1f} at the start. Medians of {ROUNDS} rounds, in which the ways take turns. The "
         "ratios are our rate to that of decord, and decord's processor time to ours: 1 means that all but decoding "
-        "costs nothing, less that it does. Each of decord's readers decodes with one thread, into NumPy.",
+        "costs nothing, less that it does. Each of decord's readers decodes with one thread, into NumPy."
+        + " OTHER WORK KEPT THE MACHINE BUSY: only the processor times tell something." * busy,
         "",
         "| clip | threads | way | clips/s | processor time | ratio of rates | of processor times |",
         "|---|---|---|---|---|---|---|",

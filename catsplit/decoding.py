@@ -26,8 +26,8 @@ def decoded(
 ) -> Generator[Decoded, None, None]:
     """Yield each batch of clips in turn, with views and errors. Close the generator when you leave it early.
 
-    Threads, not processes: decord and NumPy work outside Python's lock, so that two threads are as fast as two
-    processes that don't even hand their views over (benchmarks/decode.py); and they start at once, and write views
+    Threads, not processes: decord and NumPy work outside Python's lock, so that two threads are about as fast as two
+    processes that don't even hand their views over (benchmarks/decode.md); and they start at once, and write views
     where the backbone takes them from. Each reader lives in one thread, as decord needs it.
 
     Args:
