@@ -25,8 +25,9 @@ CELL_SECONDS = yaml.safe_load((ROOT / "_config.yml").read_text())["execute"]["ti
 # Runs when the kernel starts, and notes after each cell what the clock and the processor time say. Two cores, because
 # that is what a free Colab has, and what the pages promise.
 STARTUP = """
-import os, sys, time, types
-sys.modules["google.colab"] = types.ModuleType("google.colab")
+import importlib.util, os, sys, time
+colab = importlib.util.spec_from_loader("google.colab", None)
+sys.modules["google.colab"] = importlib.util.module_from_spec(colab)
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 os.environ.setdefault("OMP_NUM_THREADS", "2")
