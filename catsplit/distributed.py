@@ -1,8 +1,8 @@
 """Features across machines: Ray Data maps `extraction.make_shards` over the processes of a cluster.
 
     def load():                                        # runs in each process; chooses its device by itself
-        model = videomae.load("mvd_s.pth")
-        return accelerated(model.backbone) if torch.cuda.is_available() else model.backbone
+        backbone = videomae.load_checkpoint("/shared/mvd.pth", labels, positions="mvd").backbone
+        return accelerated(backbone) if torch.cuda.is_available() else backbone
 
     extract(clips, resolve, load, PRESETS["ssv2"], processes=8, cpus=14, gpus=1, cache="/shared/features")
 
