@@ -50,6 +50,7 @@ def curves(
     ax.set_title(title, loc="left")
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)  # also of axes that were not made in this style
     if legend and table["series"].nunique() > 1:
         ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return ax
