@@ -48,8 +48,9 @@ class VisionLanguage:
     """A model that embeds frames and texts into one space.
 
     Which frames: by default 8, spread over the clip by the published rule of `video.Sampling` with one segment, the
-    centre crop at the size that the model was trained with. Their embeddings are averaged as the image tower gives
-    them, not normalised one by one: what is normalised is the mean, as published.
+    centre crop at the size that the model was trained with, although SigLIP 2 and the Perception Encoder were trained
+    on whole pictures, squashed. Their embeddings are averaged as the image tower gives them, not normalised one by
+    one: what is normalised is the mean, as published.
 
     Attributes:
         name: for people.
