@@ -42,6 +42,13 @@ def _split(commands_of: argparse._SubParsersAction) -> None:
     split.set_defaults(run=commands.split)
 
 
+def _groups(commands_of: argparse._SubParsersAction) -> None:
+    groups = commands_of.add_parser("groups", help="propose which labels of a head share a concept")
+    groups.add_argument("head", help="a file that Head.save wrote")
+    groups.add_argument("--out", default="groups.json", metavar="FILE", help="JSON to edit (default: %(default)s)")
+    groups.set_defaults(run=commands.groups)
+
+
 def _benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("benchmark", help='"stage" (the embedded one), or a folder in the published layout')
     parser.add_argument("--parts", nargs="+", metavar="PART", help="A, B (default: both of stage, A of a folder)")
@@ -98,7 +105,7 @@ def _shots(text: str) -> int | str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="catsplit", description="Category splitting: edit the head, not the model.")
     commands_of = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_split, _check, _extract, _sweep, _tables, _stage):
+    for add in (_groups, _split, _check, _extract, _sweep, _tables, _stage):
         add(commands_of)
     return parser
 

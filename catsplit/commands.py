@@ -112,6 +112,26 @@ def split(args: argparse.Namespace) -> None:
     print(f"Written: {args.out}, {len(head) - 1 + len(fine)} categories.")
 
 
+def groups(args: argparse.Namespace) -> None:
+    from catsplit.grouping import propose_groups
+    from catsplit.head import Head
+    from catsplit.taxonomy import Taxonomy
+
+    labels = Head.load(args.head).labels
+    found = propose_groups(labels)
+    if not found:
+        raise CatsplitError(
+            f"No two of the {len(labels)} labels of {args.head} share a concept by their words: write {args.out} "
+            'by hand, {"group_scheme": {"Pushing something": ["Pushing something from left to right", …], …}}.'
+        )
+    taxonomy = Taxonomy(found, {})
+    taxonomy.save(Path(args.out))
+    for concept, members in found.items():
+        print(f'"{concept}"', *(f'  "{label}": modifier "{taxonomy.modifiers[label]}"' for label in members), sep="\n")
+    alone = len(labels) - sum(map(len, found.values()))
+    print(f"Written: {args.out}, {len(found)} groups; {alone} labels stand alone. Read and edit it.")
+
+
 def groups_in(head: "Head", taxonomy: "Taxonomy") -> Mapping[str, Sequence[str]]:
     """The taxonomy's groups whose members are labels of the head, and the head's other labels as groups of one.
 

@@ -116,6 +116,29 @@ def test_a_head_without_groups_is_told_what_they_are(files, tmp_path, capsys):
     assert "--groups" in error
 
 
+def test_proposed_groups_are_what_a_split_takes(tmp_path, capsys, generator):
+    head, groups, out = (tmp_path / name for name in ("head.safetensors", "groups.json", "new.safetensors"))
+    ways = ("from left to right", "from right to left")
+    known = [f"Pushing something {way}" for way in ways]
+    Head(torch.randn(4, 8, generator=generator), None, [*known, "Pulling something", "Waving a hand"]).save(head)
+    status, said, _ = run(capsys, "groups", head, "--out", groups)
+    assert status == 0
+    assert f'  "{known[0]}": modifier "{ways[0]}"' in said
+    assert "2 labels stand alone" in said
+    assert dict(Taxonomy.load(groups).groups) == {"Pushing something": tuple(known)}
+    new = [f"Pulling something {way}" for way in ways]
+    given = ("split", head, "Pulling something", *new, "--groups", groups, "--out", out, "--method", "retrieval")
+    assert run(capsys, *given)[0] == 0
+    assert [Head.load(out).origin(label)["source"] for label in new] == known
+
+
+def test_labels_that_share_no_words_are_grouped_by_hand(tmp_path, capsys):
+    Head(torch.eye(2), None, ["one", "two"]).save(tmp_path / "head.safetensors")
+    status, _, error = run(capsys, "groups", tmp_path / "head.safetensors", "--out", tmp_path / "groups.json")
+    assert (status, (tmp_path / "groups.json").exists()) == (1, False)
+    assert "No two of the 2 labels" in error
+
+
 def test_groups_are_those_that_the_head_knows_and_the_rest_stand_alone(files):
     taxonomy = files.benchmark.taxonomy
     groups = commands.groups_in(files.head, taxonomy)
