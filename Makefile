@@ -4,8 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 TIMED := $(PYTHON) scripts/timed.py
 
-# Renders the clips of the embedded benchmark and passes them through its backbone, unless that was done before.
-BENCHMARK := $(BIN)/catsplit stage render && $(BIN)/catsplit extract stage
+# Renders the clips of the embedded benchmark and passes them through its backbone, unless that was done before. The
+# training clips are those of the chapter on low-shot fine-tuning.
+EXTRACT := $(BIN)/catsplit extract stage
+BENCHMARK := $(BIN)/catsplit stage render val train && $(EXTRACT) && $(EXTRACT) --set train
 
 # A kernel of the person's own, named python3 too, must not run the book's chapters instead of the one in .venv.
 export JUPYTER_PREFER_ENV_PATH := 1
