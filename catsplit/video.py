@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import decord
 import numpy as np
+
+# isort: off
+# First of the two: decord's libraries bring a BLAS for GPUs that torch would take, and the process would die of it.
 import torch
+import decord
 from decord._ffi.base import DECORDError
+# isort: on
 
 from catsplit import containers
 from catsplit.errors import CatsplitError, ClipError

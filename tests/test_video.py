@@ -2,6 +2,8 @@
 
 import re
 import struct
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -341,3 +343,10 @@ def test_a_live_stream_has_no_length(tmp_path):
 def test_a_sampling_that_makes_no_sense(wrong):
     with pytest.raises(CatsplitError, match=str(next(iter(wrong.values())))):
         Sampling(**wrong)
+
+
+def test_reading_clips_first_does_not_harm_torch():
+    """decord, imported before torch, makes torch's matrix products crash the process on some builds."""
+    code = "import catsplit.video, torch; print(torch.nn.Linear(384, 384)(torch.ones(1, 5, 384)).shape)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
