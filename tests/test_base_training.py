@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
 
-from catsplit import hubmodels, pretrained, training, trainingloop, trainingviews, videomae
+from catsplit import hubmodels, pretrained, training, trainingfolder, trainingloop, trainingviews, videomae
 from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError, ClipError
 from catsplit.training import PUBLISHED, Recipe, train
@@ -412,6 +412,23 @@ def test_a_stopped_training_ends_with_the_same_weights(benchmark, start, tmp_pat
     assert len(steps) == 14
 
 
+def test_who_is_killed_before_the_model_is_written_loses_nothing(benchmark, start, tmp_path, monkeypatch):
+    recipe = replace(PLAIN, learning_rate=0.1)
+    whole, out = trained(benchmark, start, tmp_path / "whole", recipe=recipe), tmp_path / "late"
+
+    def killed(*inputs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainingfolder, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained(benchmark, start, out, recipe=recipe)
+    assert not (out / "config.json").exists()
+    trained(benchmark, start, out, recipe=recipe)
+    assert close(weights(whole), weights(out), 0)
+    assert card(whole) == card(out)
+
+
 def test_batches_of_a_step_are_averaged_and_the_rate_follows_the_clips(benchmark, start, tmp_path, monkeypatch):
     recipe, seen = replace(PLAIN, learning_rate=0.1, smoothing=0.1, warmup=1, epochs=4), []
     real = trainingloop.loop
@@ -430,6 +447,8 @@ def test_batches_of_a_step_are_averaged_and_the_rate_follows_the_clips(benchmark
         found = [trainer.lr_scheduler.lr_lambdas[0](step) for step in range(13)]
         expected = [step / 3 if step < 3 else 0.5 + 0.5 * np.cos(np.pi * (step - 3) / 9) for step in range(13)]
         assert found == pytest.approx(expected)
+    trained(benchmark, start, tmp_path / "three", recipe=replace(recipe, epochs=1), batch=6)
+    assert max(seen[-1].lr_scheduler.base_lrs) == pytest.approx(0.1 * 6 / 256)
 
 
 def as_one_of_two(rank, port, *given, **options):
