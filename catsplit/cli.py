@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from catsplit import commands
+from catsplit import commands, training
 from catsplit.errors import CatsplitError
 
 
@@ -77,6 +77,12 @@ def _extract(commands_of: argparse._SubParsersAction) -> None:
     extract.set_defaults(run=commands.extract)
 
 
+def _train(commands_of: argparse._SubParsersAction) -> None:
+    train = commands_of.add_parser("train", help="fine-tune a base model on a benchmark part")
+    training.add_arguments(train)
+    train.set_defaults(run=training.run)
+
+
 def _sweep(commands_of: argparse._SubParsersAction) -> None:
     sweep = commands_of.add_parser("sweep", help="score all edits of a benchmark into one table")
     _benchmark(sweep)
@@ -105,7 +111,7 @@ def _shots(text: str) -> int | str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="catsplit", description="Category splitting: edit the head, not the model.")
     commands_of = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_groups, _split, _check, _extract, _sweep, _tables, _stage):
+    for add in (_groups, _split, _check, _train, _extract, _sweep, _tables, _stage):
         add(commands_of)
     return parser
 
