@@ -1,7 +1,7 @@
 """Labels that share a concept by their words: a first draft of the groups that a modifier dictionary needs.
 
-The rules are our own and know no data set's vocabulary. They see words and not what the words mean: "Opening something"
-and "Closing something" have nothing in common for them. So what they propose is there to be read and edited.
+The rules are our own and know no data set's vocabulary. They see words and no meaning: "Opening something" and "Closing
+something" have nothing in common for them. So what they propose is there to be read and edited.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ def propose_groups(labels: Sequence[str]) -> dict[str, list[str]]:
     1. Labels that begin alike, up to the end of a phrase, are a group: "Pushing something | from left to right". Where
        several beginnings are shared, the longest counts: "Moving something across a surface | until it falls down" is
        no kind of "Moving something". A verb alone is too little ("Playing | chess").
-    2. Of the rest, labels of one phrase that end in the same noun are a group: "a striped | circle". Not so where the
-       label begins with a verb ("Washing | hands").
+    2. Of the rest, labels of one phrase that end in the same noun are a group: "a striped | circle". Not so where there
+       is a verb ("Washing | hands").
 
     Args:
         labels: those of a head, for example.
@@ -58,11 +58,12 @@ def _beginnings(tokens: Tokens) -> Iterator[Tokens]:
     ends, at = set(), tags
     for phrase in phrases:
         if not ends:
-            # What follows a placeholder, or explains the head in brackets, is no part of it: "Dropping something next".
+            # No part of the head: what follows a placeholder ("Dropping something next"), or explains the head in
+            # brackets, and an adverb ("Bouncing a ball slowly").
             ends |= {at + n + 1 for n, token in enumerate(phrase) if n and _is_placeholder(token)}
             ends |= {at + n for n, token in enumerate(phrase) if n and token.is_gloss}
-            if len(phrases) == 1 and _is_verb(phrase):
-                ends.add(at + len(phrase) - 1)  # an adverb: "Bouncing a ball slowly"
+            if len(phrase) > 1 and _is_adverb(phrase[-1]):
+                ends.add(at + len(phrase) - 1)
         at += len(phrase)
         ends.add(at)
     for end in sorted(ends):
@@ -74,8 +75,11 @@ def _beginnings(tokens: Tokens) -> Iterator[Tokens]:
 def _noun(tokens: Tokens) -> Iterator[Tokens]:
     """The noun at the end of a label that is one phrase without a verb, with the tags before it."""
     tags, phrases = _parts(tokens)
-    if len(phrases) == 1 and not _is_verb(phrases[0]) and phrases[0][-1].is_content and says_something(phrases[0][-1:]):
-        yield [*tokens[:tags], phrases[0][-1]]
+    if len(phrases) != 1 or _is_verb(phrases[0]):
+        return
+    last = phrases[0][-1]
+    if last.is_content and says_something([last]) and not _is_adverb(last):
+        yield [*tokens[:tags], last]
 
 
 def _parts(tokens: Tokens) -> tuple[int, list[Tokens]]:
@@ -85,7 +89,11 @@ def _parts(tokens: Tokens) -> tuple[int, list[Tokens]]:
 
 
 def _is_verb(phrase: Tokens) -> bool:
-    return keys(phrase[:1])[0].endswith("ing")
+    return any(token.key.endswith("ing") for token in phrase)
+
+
+def _is_adverb(token: Token) -> bool:
+    return token.key.endswith(("ly", "wise", "ward", "wards"))
 
 
 def _is_placeholder(token: Token) -> bool:

