@@ -48,8 +48,7 @@ def propose_groups(labels: Sequence[str]) -> dict[str, list[str]]:
             if len(free) > 1:
                 found.setdefault(members[free[0]], []).extend(free)
                 taken.update(free)
-    place = {label: number for number, label in enumerate(labels)}
-    return dict(sorted(found.items(), key=lambda pair: place[pair[1][0]]))
+    return dict(sorted(found.items(), key=lambda pair: labels.index(pair[1][0])))
 
 
 def _beginnings(tokens: Tokens) -> Iterator[Tokens]:
