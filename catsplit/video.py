@@ -30,7 +30,8 @@ class Sampling:
         segments: views in time. They interleave: each runs over the whole clip.
         crops: square views in space, along the long side of the picture: 1 is the centre, 3 are both ends and
             the centre.
-        short_side: pixels of the picture's short side after resizing; the aspect ratio is kept.
+        short_side: pixels of the picture's short side after resizing; the aspect ratio is kept. 0 squashes the whole
+            picture into a square instead, as models like SigLIP 2 were trained with; there is then one crop, all of it.
         crop_size: pixels of a view's sides; where less than `short_side`, the centre of the short side counts.
         min_frames: fewest frames that a clip may have; None means `frames`. A shorter clip repeats frames,
             which the published loader does without a word and we only when asked for.
@@ -49,11 +50,14 @@ class Sampling:
     rule: str = "published"
 
     def __post_init__(self) -> None:
+        squashed = self.short_side == 0 and self.crops == 1
         for name in ("frames", "segments", "crops", "short_side", "crop_size", "needed"):
             value = getattr(self, name)
+            if name == "short_side" and squashed:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise CatsplitError(f"{name} of a sampling is a whole number of at least 1, not {value!r}.")
-        if self.crop_size > self.short_side:
+        if self.crop_size > self.short_side and not squashed:
             raise CatsplitError(
                 f"A crop of {self.crop_size} pixels doesn't fit a short side of {self.short_side}: "
                 "lower crop_size or raise short_side."
@@ -128,7 +132,8 @@ def read_views(path: str | Path, sampling: Sampling, out: np.ndarray | None = No
     _check_end(path, reader, duration)
     indices = sampling.indices(count)
     wanted, places = np.unique(indices, return_inverse=True)
-    frames = _resize(_frames(path, reader, wanted), sampling.short_side)
+    frames = _frames(path, reader, wanted)
+    frames = _resize(frames, sampling.short_side) if sampling.short_side else _squash(frames, sampling.crop_size)
     views = np.empty(sampling.shape, np.uint8) if out is None else out
     corners = [_corner(*frames.shape[1:3], sampling, crop) for crop in range(sampling.crops)]
     for segment, row in enumerate(places.reshape(indices.shape)):
@@ -195,7 +200,8 @@ def _frames(path: Path, reader: decord.VideoReader, wanted: np.ndarray) -> np.nd
     try:
         return _array(reader.get_batch(wanted))
     except (RuntimeError, IndexError, DECORDError) as error:
-        problem = error
+        # Its traceback would keep the reader alive with it, and a fork that frees the reader hangs.
+        problem = error.with_traceback(None)
     # Frames 16, 24, 32, 48, 96 or 144 pixels wide fail as a batch, because decord takes the padding of their
     # lines for further colour channels. One by one they come, with the padding, and it can be cut off. In order,
     # without seeking, so that nothing damaged is skipped.
@@ -217,6 +223,13 @@ def _array(frames) -> np.ndarray:
     # The bridge of this thread decides, and a caller may have set it to another library's tensors. By DLPack nothing
     # is copied.
     return torch.from_dlpack(frames.to_dlpack()).numpy() if hasattr(frames, "to_dlpack") else np.asarray(frames)
+
+
+def _squash(frames: np.ndarray, side: int) -> np.ndarray:
+    """(n, H, W, 3) uint8 to (n, side, side, 3), bicubic and with antialiasing, as the models' own transforms do."""
+    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)
+    small = torch.nn.functional.interpolate(pixels, (side, side), mode="bicubic", antialias=True)
+    return small.permute(0, 2, 3, 1).numpy()
 
 
 def _resize(frames: np.ndarray, short_side: int) -> np.ndarray:

@@ -48,9 +48,9 @@ class VisionLanguage:
     """A model that embeds frames and texts into one space.
 
     Which frames: by default 8, spread over the clip by the published rule of `video.Sampling` with one segment, the
-    centre crop at the size that the model was trained with, although SigLIP 2 and the Perception Encoder were trained
-    on whole pictures, squashed. Their embeddings are averaged as the image tower gives them, not normalised one by
-    one: what is normalised is the mean, as published.
+    centre crop at the size that the model was trained with, or the whole picture squashed to it, where the model was
+    trained so (SigLIP 2, the Perception Encoder). Their embeddings are averaged as the image tower gives them, not
+    normalised one by one: what is normalised is the mean, as published.
 
     Attributes:
         name: for people.
@@ -155,7 +155,8 @@ def assemble(
     device = next(model.parameters()).device
     with torch.inference_mode():
         dim = tower(torch.zeros(1, 1, 3, size, size, device=device)).shape[1]
-    sampling = Sampling(frames=frames, segments=1, short_side=size + margin, crop_size=size)
+    side = 0 if about.get("resize_mode") == "squash" else size + margin
+    sampling = Sampling(frames=frames, segments=1, short_side=side, crop_size=size)
     return VisionLanguage(
         name,
         from_module(tower, dim, name=f"frames of {name}", transform=prepare),

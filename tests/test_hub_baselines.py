@@ -8,7 +8,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from clipfiles import write_clip
+from clipfiles import decoded, write_clip
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -95,6 +95,19 @@ def test_siglip_sees_frames_as_it_was_trained(siglip):
     whole = theirs.encode_image(transform(Image.fromarray(views[0, 0].numpy()))[None])[0]
     assert torch.allclose(ours.backbone(views[:1, :1])[0], whole, atol=1e-4)
     assert (ours.sampling.crop_size, ours.scale) == (32, pytest.approx(30))
+
+
+def test_siglip_sees_the_whole_picture_squashed(siglip, tmp_path):
+    folder, theirs = siglip
+    file = write_clip(tmp_path / "wide.mp4", height=48, width=80)
+    model = vlm.load(folder, frames=3)
+    assert model.sampling == Sampling(frames=3, segments=1, short_side=0, crop_size=32)
+    about = open_clip.transform.PreprocessCfg(**theirs.visual.preprocess_cfg)
+    transform = open_clip.transform.image_transform_v2(about, is_train=False)
+    prepared = model.backbone.transform(torch.from_numpy(read_views(file, model.sampling)))[0]
+    for frame, picture in zip(decoded(file)[model.sampling.indices(20)[0]], prepared, strict=True):
+        # They resize in PIL, where weights are fixed-point numbers: one or two steps of 255 apart.
+        assert (picture - transform(Image.fromarray(frame))).abs().max() <= 2.1 / 127.5
 
 
 @torch.no_grad()
