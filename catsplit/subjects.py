@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from catsplit import methods as known
 from catsplit.errors import CatsplitError
-from catsplit.layout import choices
+from catsplit.layout import WORDINGS, choices
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE, WHOLE_MODEL
+from catsplit.sweepinputs import reopened
+from catsplit.wordings import read_wordings
 
 if TYPE_CHECKING:
     from catsplit.backbones import ModuleBackbone
@@ -44,10 +46,7 @@ class Subject:
     @property
     def wordings(self) -> tuple[str, ...]:
         """All wordings that the benchmark's folder has for its subcategories."""
-        from catsplit.layout import WORDINGS
-        from catsplit.wordings import read_wordings
-
-        return ("exact", *read_wordings(self.benchmark.folder / WORDINGS, self.benchmark.taxonomy)[0])
+        return wordings_of(self.benchmark)
 
     def training(self, names: Sequence[str]) -> "FeatureSet":
         return self.features(tuple(names))
@@ -64,6 +63,11 @@ class Subject:
         if missing:
             raise CatsplitError(f'{self.name} has no method "{missing[0]}": see catsplit sweep --help.')
         return {name: self.own[name](features) if name in self.own else None for name in chosen}
+
+
+def wordings_of(benchmark: "Benchmark") -> tuple[str, ...]:
+    """All wordings that a benchmark's folder has for its subcategories, "exact" first."""
+    return ("exact", *read_wordings(benchmark.folder / WORDINGS, benchmark.taxonomy)[0])
 
 
 def of_stage(part: str) -> Subject:
@@ -113,7 +117,7 @@ def of_folder(
         positions: "mvd" or "videomae", which a checkpoint of the authors' doesn't tell.
         preset: of `video.PRESETS`; the published test views, as large as the model takes them, by default.
         device: where the model computes; on any but "cpu" in bfloat16 and compiled.
-        vision_language: a model for the baseline, as for `vlm.load`.
+        vision_language: a model for the baseline, as for `vlm.load`, or for `xclip.load` if its name says so.
 
     Raises:
         CatsplitError: whatever is wrong with the folder, the videos' folder or the model.
@@ -137,9 +141,15 @@ def of_folder(
         return extract(names, benchmark.path, backbone, sampling, source=source, on_error="skip")
 
     def baseline(scored: "FeatureSet") -> "Method":
-        from catsplit import vlm
+        from catsplit import vlm, xclip
 
-        seeing = vlm.load(vision_language, device=device)
+        if "xclip" in str(vision_language).lower():
+            # Its texts depend on the video, so that all of them have to be known when videos are embedded.
+            opened = [reopened(benchmark, name) for name in wordings_of(benchmark)]
+            texts = [text for one in opened for split in one.splits for text in split.subcategories]
+            seeing = xclip.load(vision_language, list(dict.fromkeys(texts)), device=device)
+        else:
+            seeing = vlm.load(vision_language, device=device)
         return vlm.method(seeing, seeing.embed(scored.paths, benchmark.path).features)
 
     def whole(shots: int | None) -> Callable[["FeatureSet"], "Method"]:

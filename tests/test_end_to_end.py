@@ -162,3 +162,23 @@ def test_what_is_wrong_with_a_folder_is_said_before_any_work(made, cache, capsys
     assert status == 1
     assert re.search(words, error), error
     assert not list(cache.glob("features/*/shards"))
+
+
+@pytest.mark.filterwarnings("ignore:.*(left out|no preprocessor|never saw)")
+@pytest.mark.parametrize("name", ["some/clip", "microsoft/xclip-base-patch32"])
+def test_a_vision_language_model_is_swept_beside_the_others(made, cache, tmp_path, monkeypatch, capsys, name):
+    from catsplit import vlm, xclip
+    from catsplit.stage import captions
+
+    asked = []
+    monkeypatch.setattr(vlm, "load", lambda model, device: asked.append((model, None)) or captions.load())
+    monkeypatch.setattr(xclip, "load", lambda model, texts, device: asked.append((model, texts)) or captions.load())
+    ssv2, model = made
+    given = (ssv2.annotations, "--videos", ssv2.videos, "--model", model, "--vision-language", name)
+    more = ("--methods", "vision-language", "copies", "--seeds", 0, "--out", tmp_path / "x.csv")
+    assert run(capsys, "sweep", *given, *more)[0] == 0
+    table = read(tmp_path / "x.csv")
+    benchmark = Benchmark.open(ssv2.annotations, "A")
+    assert (table[table["method"] == "vision-language"]["locality"] == 1).all()
+    texts = [text for split in benchmark.splits for text in split.subcategories]
+    assert asked == [(name, texts if "xclip" in name else None)]
