@@ -19,29 +19,9 @@ from torch import Tensor, nn
 
 from catsplit.errors import HeadError
 from catsplit.paths import atomic_path
+from catsplit.rows import BASE, Origin, Rows, check_texts, copied, plain
 
-Origin = dict[str, Any]
-BASE: Origin = {"method": "base", "split_from": None}
-
-
-class Rows(dict[str, Tensor]):
-    """New rows {subcategory: (D,)} as every method returns them: a plain dict that also knows its origins.
-
-    Attributes:
-        origins: {subcategory: {"method": …, "modifier": …, "source": …, "score": …}}, whatever the method can
-            tell about the row; values must fit in JSON. `Head.split` stores them.
-        biases: {subcategory: ()}, or None for copies of the coarse category's bias.
-    """
-
-    def __init__(
-        self,
-        rows: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]],
-        origins: Mapping[str, Mapping[str, Any]] | None = None,
-        biases: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(rows)
-        self.origins = {label: dict(origin) for label, origin in (origins or {}).items()}
-        self.biases = None if biases is None else dict(biases)
+__all__ = ["Head", "Rows"]
 
 
 class Head:
@@ -68,14 +48,14 @@ class Head:
         labels: Sequence[str],
         provenance: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        weight = _copy(weight, "The weight of a head")
+        weight = copied(weight, "The weight of a head")
         if weight.ndim != 2 or 0 in weight.shape:
             raise HeadError(f"The weight of a head must have shape (C, D), but it has {tuple(weight.shape)}.")
-        bias = _copy(torch.zeros(len(weight)) if bias is None else bias, "The bias of a head", (len(weight),))
+        bias = copied(torch.zeros(len(weight)) if bias is None else bias, "The bias of a head", (len(weight),))
         labels = tuple(labels)
         if len(labels) != len(weight):
             raise HeadError(f"A head of {len(weight)} rows needs as many labels, not {len(labels)}.")
-        _check_texts(labels, "label")
+        check_texts(labels, "label")
         finite = weight.isfinite().all(1) & bias.isfinite()
         if not finite.all():
             bad = labels[int((~finite).nonzero()[0])]
@@ -84,7 +64,7 @@ class Head:
         if strangers := set(origins) - set(labels):
             raise HeadError(f'Provenance was given for "{min(strangers)}", which is no label of this head.')
         try:
-            self._provenance = json.dumps(origins, allow_nan=False, default=_plain)
+            self._provenance = json.dumps(origins, allow_nan=False, default=plain)
         except (TypeError, ValueError) as error:
             raise HeadError(f"Provenance must hold only what fits in JSON: {error}.") from error
         self._weight, self._bias, self._labels = weight, bias, labels
@@ -196,7 +176,7 @@ class Head:
         texts = [text for text, _ in pairs]
         if len(pairs) < 2:
             raise HeadError(f'"{coarse}" must be split into two or more subcategories, not {len(pairs)}.')
-        _check_texts(texts, "subcategory")
+        check_texts(texts, "subcategory")
         if taken := [text for text in texts if text in self]:
             raise HeadError(f'The subcategory "{taken[0]}" of "{coarse}" is already a label: reword it.')
         if isinstance(rows, Rows):
@@ -205,9 +185,9 @@ class Head:
         for name, given in (("Biases", biases), ("Provenance", provenance or None)):
             if given is not None and set(given) != set(texts):
                 raise HeadError(f'{name} must name the {len(texts)} subcategories of "{coarse}", all and only.')
-        new = torch.stack([_copy(row, f'The row of "{text}"', (self.dim,)) for text, row in pairs])
+        new = torch.stack([copied(row, f'The row of "{text}"', (self.dim,)) for text, row in pairs])
         biases = biases or dict.fromkeys(texts, self._bias[gone])
-        new_bias = torch.stack([_copy(biases[text], f'The bias of "{text}"', ()) for text in texts])
+        new_bias = torch.stack([copied(biases[text], f'The bias of "{text}"', ()) for text in texts])
         origins = {label: origin for label, origin in json.loads(self._provenance).items() if label != coarse}
         parent = self.origin(coarse)
         for text in texts:
@@ -261,31 +241,3 @@ class Head:
             raise HeadError(f"There is no head at {path}.") from error
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise HeadError(f"{path} is no head that catsplit saved ({error}): use Head.save.") from error
-
-
-def _copy(values: Any, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
-    try:
-        tensor = torch.as_tensor(values).detach().to("cpu", torch.float32, copy=True).contiguous()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise HeadError(f"{name} must be a tensor of numbers, not {type(values).__name__}.") from error
-    if shape is not None and tensor.shape != shape:
-        raise HeadError(f"{name} must have shape {shape}, but it has {tuple(tensor.shape)}.")
-    return tensor
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} is not JSON serializable")
-
-
-def _check_texts(texts: Sequence[str], name: str) -> None:
-    seen: set[str] = set()
-    for number, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            raise HeadError(f"Each {name} must be a non-empty text, but number {number} is {text!r}.")
-        if text in seen:
-            raise HeadError(f'The {name} "{text}" is given twice, but each must be different.')
-        seen.add(text)
