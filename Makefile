@@ -12,6 +12,9 @@ BENCHMARK := $(BIN)/catsplit stage render val train && $(EXTRACT) && $(EXTRACT) 
 # A kernel of the person's own, named python3 too, must not run the book's chapters instead of the one in .venv.
 export JUPYTER_PREFER_ENV_PATH := 1
 
+# Threads that wait in a spin take the processor from those they wait for, as soon as anything else is running.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 # Where it is set, every test and every chapter compiles PyTorch's Python files again, a quarter of a minute each.
 unexport PYTHONDONTWRITEBYTECODE
 
