@@ -30,14 +30,16 @@ _RENAMED = (
 )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: str | Path) -> dict[str, Tensor]:
     """The weights in a checkpoint, {the authors' key: tensor}, float32 on the CPU; nothing in the file can run code.
 
-    They lie under `model`, under `module` (DeepSpeed) or at the top of what `torch.save` wrote, or are safetensors.
+    They lie under `model`, `module` (DeepSpeed) or `state_dict` (Lightning), or at the top of what `torch.save` wrote;
+    or are safetensors.
 
     Raises:
         CatsplitError: the file is missing or damaged, or holds no weights, or Python objects.
     """
+    path = Path(path).expanduser()
     if not path.is_file():
         raise CatsplitError(f"There is no checkpoint {path}.")
     try:
@@ -52,13 +54,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             raise CatsplitError(
                 f"{path} holds the Python object {thing[1]}, and reading it could run code: where you trust the file, "
                 'keep its weights alone, torch.save(torch.load(FILE, weights_only=False)["model"], NEW_FILE), and '
-                "give that file."
+                'give that file. (Of a whole module, its `.state_dict()` in place of `["model"]`.)'
             ) from error
         raise CatsplitError(f"{path} is no checkpoint, or a damaged one: fetch it again.") from error
     if isinstance(found, Mapping):
-        found = next((found[key] for key in ("model", "module") if isinstance(found.get(key), Mapping)), found)
+        inside = (found.get(key) for key in ("model", "module", "state_dict"))
+        found = next((held for held in inside if isinstance(held, Mapping)), found)
     if not isinstance(found, Mapping) or not found or not all(isinstance(x, Tensor) for x in found.values()):
-        raise CatsplitError(f"{path} holds no weights under `model` or `module`, nor at its top.")
+        raise CatsplitError(f"{path} holds no weights under `model`, `module` or `state_dict`, nor at its top.")
     return {str(key): weight.float() for key, weight in found.items()}
 
 

@@ -105,6 +105,9 @@ def split(args: argparse.Namespace) -> None:
     texts = extract_modifiers(args.coarse, fine, given)
     wanted = _Split(args.coarse, fine, tuple(texts[label] for label in fine))
     groups = groups_in(head, taxonomy)
+    if args.coarse in taxonomy.group_of:
+        group = taxonomy.group_of[args.coarse]
+        print(f'Note: "{args.coarse}" is in the group "{group}", so that its own row lends modifiers, too.')
     ground = Ground(head, groups, taxonomy.modifiers, text.encoder(args.encoder), (args.seed,))
     rows = ZERO_SHOT[args.method](ground, wanted, args.seed)
     head.split(args.coarse, rows).save(args.out)

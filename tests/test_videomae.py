@@ -129,7 +129,7 @@ def labels(count=5):
 
 
 @pytest.mark.parametrize("positions", ["mvd", "videomae"])
-@pytest.mark.parametrize("container", ["model", "module", None])
+@pytest.mark.parametrize("container", ["model", "module", "state_dict", None])
 def test_features_and_logits_are_those_of_the_description(tmp_path, positions, container):
     state, views = authors(), some_views()
     base = videomae.load_checkpoint(save(tmp_path, state, container), labels(), positions=positions, **TINY)
