@@ -213,6 +213,7 @@ def plot(points: dict[str, list[tuple[int, float]]], path: Path) -> None:
     for axis, (name, values) in zip(axes, points.items(), strict=True):
         axis.plot(*zip(*values, strict=True), marker="o", color="#0072B2")
         axis.set(xlabel=name, xlim=(0, None), ylim=(0, None))
+        axis.locator_params(axis="x", nbins=4)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("evaluation (s)")
     figure.tight_layout()
