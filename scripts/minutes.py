@@ -37,7 +37,7 @@ def main():
         beside = path.with_name(path.name + ".part")
         beside.write_text(text)
         beside.replace(path)
-    print(f"The whole book runs in {sum(seconds.values())} s on 2 cores: {held.relative_to(ROOT)} and the pages say so.")
+    print(f"The whole book runs in {sum(seconds.values())} s on 2 cores: {held.relative_to(ROOT)} and pages say so.")
 
 
 def is_chapter(name):
@@ -46,7 +46,7 @@ def is_chapter(name):
 
 def with_seconds(notebook, seconds):
     """The notebook's text with the seconds in its line of minutes, if it has one."""
-    return LINE.sub(rf"\1; a run takes {seconds} s on 2 cores, and longer the first time, to make the clips |", notebook)
+    return LINE.sub(rf"\1; a run takes {seconds} s on 2 cores, and longer the first time |", notebook)
 
 
 def with_table(page, seconds):
