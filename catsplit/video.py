@@ -198,6 +198,9 @@ def _check_end(path: Path, reader: decord.VideoReader, duration: float | None) -
 def _frames(path: Path, reader: decord.VideoReader, wanted: np.ndarray) -> np.ndarray:
     """Decoded frames (n, H, W, 3) uint8; `wanted` ascends."""
     try:
+        if path.suffix.lower() == ".avi":
+            # Its frames carry no time: where some are skipped, decord gives another one once in a hundred readings.
+            return _array(reader.get_batch(np.arange(len(reader))))[wanted]
         return _array(reader.get_batch(wanted))
     except (RuntimeError, IndexError, DECORDError) as error:
         # Its traceback would keep the reader alive with it, and a fork that frees the reader hangs.
