@@ -1,7 +1,6 @@
 """What the commands of `catsplit` do once their arguments are read: they call the library and print."""
 
 import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,6 +92,7 @@ def split(args: argparse.Namespace) -> None:
     from catsplit.layout import choices
     from catsplit.methods import ZERO_SHOT, Ground
     from catsplit.modifier_text import extract_modifiers
+    from catsplit.modifiers import groups_in
 
     if args.method not in ZERO_SHOT:
         raise CatsplitError(f'There is no method "{args.method}" ({choices(args.method, tuple(ZERO_SHOT))}).')
@@ -104,7 +104,7 @@ def split(args: argparse.Namespace) -> None:
     given = dict(zip(fine, args.modifiers or (), strict=False))
     texts = extract_modifiers(args.coarse, fine, given)
     wanted = _Split(args.coarse, fine, tuple(texts[label] for label in fine))
-    groups = groups_in(head, taxonomy)
+    groups = groups_in(head, taxonomy.groups)
     if args.coarse in taxonomy.group_of:
         group = taxonomy.group_of[args.coarse]
         print(f'Note: "{args.coarse}" is in the group "{group}", so that its own row lends modifiers, too.')
@@ -133,24 +133,6 @@ def groups(args: argparse.Namespace) -> None:
         print(f'"{concept}"', *(f'  "{label}": modifier "{taxonomy.modifiers[label]}"' for label in members), sep="\n")
     alone = len(labels) - sum(map(len, found.values()))
     print(f"Written: {args.out}, {len(found)} groups; {alone} labels stand alone. Read and edit it.")
-
-
-def groups_in(head: "Head", taxonomy: "Taxonomy") -> Mapping[str, Sequence[str]]:
-    """The taxonomy's groups whose members are labels of the head, and the head's other labels as groups of one.
-
-    Raises:
-        CatsplitError: a group of which the head knows only some members.
-    """
-    found = {}
-    for concept, labels in taxonomy.groups.items():
-        known = [label for label in labels if label in head]
-        if known and len(known) < len(labels):
-            stranger = next(label for label in labels if label not in head)
-            raise CatsplitError(f'"{stranger}" of the group "{concept}" is no label of the head: take it out.')
-        if known:
-            found[concept] = known
-    grouped = {label for labels in found.values() for label in labels}
-    return found | {label: [label] for label in head.labels if label not in grouped and label not in found}
 
 
 def _head(name: str, groups: str | None) -> tuple["Head", "Taxonomy"]:

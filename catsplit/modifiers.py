@@ -140,3 +140,25 @@ def check_split(head: Head, split: Split) -> None:
         raise HeadError(f'"{split.coarse}" must be split into two or more different subcategories.')
     if len(split.modifiers) != k or not all(text.strip() for text in split.modifiers):
         raise HeadError(f'Each of the {k} subcategories of "{split.coarse}" needs one modifier text.')
+
+
+def groups_in(head: Head, groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The groups whose members are labels of the head, and the head's other labels as groups of one.
+
+    Args:
+        groups: {concept: its fine-grained categories}, such as the `groups` of a taxonomy. Those of which the head
+            knows no member, because it knows the concept alone, are left out.
+
+    Raises:
+        HeadError: a group of which the head knows only some members.
+    """
+    found = {}
+    for concept, labels in groups.items():
+        known = [label for label in labels if label in head]
+        if known and len(known) < len(labels):
+            stranger = next(label for label in labels if label not in head)
+            raise HeadError(f'"{stranger}" of the group "{concept}" is no label of the head: take it out.')
+        if known:
+            found[concept] = known
+    grouped = {label for labels in found.values() for label in labels}
+    return found | {label: [label] for label in head.labels if label not in grouped and label not in found}

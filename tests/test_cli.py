@@ -5,9 +5,11 @@ import pytest
 import torch
 from madeup import encode, world
 
-from catsplit import cli, commands, subjects, tabletext, text
+from catsplit import cli, subjects, tabletext, text
+from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE
+from catsplit.modifiers import groups_in
 from catsplit.results import read
 from catsplit.taxonomy import Taxonomy
 
@@ -141,13 +143,13 @@ def test_labels_that_share_no_words_are_grouped_by_hand(tmp_path, capsys):
 
 def test_groups_are_those_that_the_head_knows_and_the_rest_stand_alone(files):
     taxonomy = files.benchmark.taxonomy
-    groups = commands.groups_in(files.head, taxonomy)
+    groups = groups_in(files.head, taxonomy.groups)
     assert groups == {name: list(labels) for name, labels in taxonomy.untouched_groups("A").items()} | {
         label: [label] for label in ("Pushing", "Pulling")
     }
     half = Taxonomy({"Rolling": (*taxonomy.groups["Rolling"], "Rolling away")}, {})
-    with pytest.raises(commands.CatsplitError, match='"Rolling away" of the group "Rolling" is no label'):
-        commands.groups_in(files.head, half)
+    with pytest.raises(CatsplitError, match='"Rolling away" of the group "Rolling" is no label'):
+        groups_in(files.head, half.groups)
 
 
 # sweep and tables
