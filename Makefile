@@ -18,7 +18,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Where it is set, every test and every chapter compiles PyTorch's Python files again, a quarter of a minute each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup benchmark book test minutes address lock strip clean
+.PHONY: help setup web benchmark book test minutes address lock strip clean
 
 help:
 	@echo "make book    set up, prepare the embedded benchmark, run every chapter, build the book"
@@ -36,14 +36,18 @@ setup:
 benchmark: setup
 	@$(TIMED) "Embedded benchmark" sh -c '$(BENCHMARK)'
 
-book: benchmark
+# What the pages load beside themselves, so that they need no network.
+web: setup
+	@$(BIN)/python scripts/web.py
+
+book: benchmark web
 	@$(TIMED) "Chapters and pages" $(BIN)/jupyter-book build --all -W -n --keep-going . || { \
 		echo "The book was not built: the chapter and the error, or the warnings, are named above."; exit 1; }
 	@echo
 	@$(TIMED) --report
 	@$(PYTHON) -c 'import pathlib; print("\nThe book is ready: open", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
-test: benchmark
+test: benchmark web
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 # What each run took, for scripts/minutes.py, which writes it into the pages.
 MEASURED = ROOT / "_build" / "minutes"
+# The notebooks with their outputs, for the pages that a browser looks at (tests/browser.py) and for the slides.
+EXECUTED = ROOT / "_build" / "executed"
 CELL_SECONDS = yaml.safe_load((ROOT / "_config.yml").read_text())["execute"]["timeout"]
 
 # Runs when the kernel starts, and notes after each cell what the clock and the processor time say. Two cores, because
@@ -87,6 +89,9 @@ def run_alone(notebook: Path, folder: Path, source: str) -> Run:
     )  # fmt: skip
     report = ran.stdout + ran.stderr
     noted = times.read_text().splitlines() if times.exists() else []
+    if ran.returncode == 0 and notebook.parent == ROOT / "book":
+        EXECUTED.mkdir(parents=True, exist_ok=True)
+        shutil.copy(copy, EXECUTED)
     return Run(
         notebook.stem, ran.returncode == 0, report, json.loads(Path(copy).read_text())["cells"],
         sorted(path.name for path in empty.iterdir()), sorted({path.name for path in site.iterdir()} - before),

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from browser import chromium, pages, tab
+
+__all__ = ["chromium", "generator", "pages", "root", "shared", "tab", "wheel"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
