@@ -1,0 +1,127 @@
+"""A Bokeh view as one piece of HTML that carries its own scripts: no server, no other host, no frame around it.
+
+It works in a built page opened from the disk, in JupyterLab and in Colab. Python is not asked again: what a view does
+is written in CustomJS.
+"""
+
+import base64
+import hashlib
+import html
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from catsplit.errors import CatsplitError
+from catsplit.gallery import animation, still
+
+if TYPE_CHECKING:
+    from bokeh.models import LayoutDOM
+
+MOST_BYTES = 5_000_000  # of one view; a page may have 6 MB in all
+
+# Light whatever the page is, as the figures are; what a browser draws by itself (lists, buttons) is told so, too.
+_STYLE = (
+    "background: white; color: black; color-scheme: light; padding: .6em; border-radius: 4px; "
+    "box-sizing: border-box; max-width: 100%"
+)
+
+# JavaScript for callbacks: `picture(moving, still, text, width)` is the HTML of a clip that stands still for readers
+# whose system asks for less motion.
+PICTURE = """
+const plain = text => text.replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})[c]);
+const picture = (moving, still, text, width) =>
+  `<picture><source media="(prefers-reduced-motion: reduce)" srcset="${still}"><img class="dark-light" ` +
+  `src="${moving}" alt="${plain(text)}" width="${width}" style="background: none; padding: 0"></picture>`;
+"""
+
+
+class Interactive:
+    """A Bokeh layout that a notebook shows when it is a cell's last value, or by `display`.
+
+    About 1.3 MB for Bokeh's own scripts, 1.7 MB with widgets, so a page should have one. A view that is made twice
+    from the same data is the same HTML.
+
+    Args:
+        layout: what is shown; `sizing_mode="stretch_width"` lets it shrink on a phone. A layout serves one view.
+        name: what it is and does, one or two sentences for those who can't see it.
+
+    Raises:
+        CatsplitError: no name, or it is larger than `MOST_BYTES`.
+    """
+
+    def __init__(self, layout: "LayoutDOM", name: str) -> None:
+        from bokeh.embed import components
+        from bokeh.embed.bundle import bundle_for_objs_and_resources
+        from bokeh.resources import INLINE
+
+        if not name.strip():
+            raise CatsplitError("An interactive view needs a name: say what it shows and what can be done with it.")
+        script, place = components(layout, wrap_script=False)
+        script, place = _settled(script, place)
+        # Only the bundles that these models need.
+        bundle = bundle_for_objs_and_resources([layout], INLINE)
+        scripts = "\n".join(f"<script>\n{text}\n</script>" for text in [*bundle.js_raw, script])
+        self.name = name
+        self.html = (
+            f'<div class="catsplit-view" role="group" aria-label="{html.escape(name)}" style="{_STYLE}">'
+            f"<noscript>This view needs JavaScript. The figure beside it shows the same, standing still.</noscript>"
+            f"{place}</div>\n{scripts}"
+        )
+        if len(self.html) > MOST_BYTES:
+            raise CatsplitError(
+                f"This view has {len(self.html) / 1e6:.1f} MB, and a page can hold {MOST_BYTES / 1e6:.0f}: "
+                "show fewer or smaller clips."
+            )
+
+    def __repr__(self) -> str:
+        return f"Interactive({self.name!r}, {len(self.html) / 1e6:.1f} MB)"
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+class ClipData(NamedTuple):
+    """A clip inside a page: `data:` addresses of a picture that moves, and of four of its frames."""
+
+    moving: str
+    still: str
+
+
+def clip_data(frames: np.ndarray, most: int = 8, fps: float = 5, quality: int = 45) -> ClipData:
+    """A clip as two small WebP pictures.
+
+    Args:
+        frames: (T, H, W, 3) uint8, at the size at which they are stored.
+        most: frames of the moving picture, evenly spaced over the clip, the first and the last among them.
+        fps: frames a second of those.
+        quality: of WebP, 0–100.
+
+    Raises:
+        CatsplitError: frames of another shape or type.
+    """
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype != np.uint8:
+        raise CatsplitError(f"A clip's frames must be (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}.")
+    if len(frames) > most:
+        frames = frames[np.linspace(0, len(frames) - 1, most).round().astype(int)]
+    return ClipData(_address(animation(frames, fps, quality)), _address(still(frames, quality)))
+
+
+def _address(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode()
+
+
+def _settled(script: str, place: str) -> tuple[str, str]:
+    """The same with names that follow from the content, where Bokeh counts models and draws random numbers."""
+    names = re.compile(r'(?<=")(?:p\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=")')
+    order: dict[str, int] = {}
+    for found in names.findall(script):
+        order.setdefault(found, len(order))
+    counted = names.sub(lambda found: str(order[found.group()]), script)
+    digest = hashlib.sha256(counted.encode()).hexdigest()[:10]
+
+    def settle(text: str) -> str:
+        return names.sub(lambda found: f"view-{digest}-{order[found.group()]}", text)
+
+    return settle(script), settle(place)
