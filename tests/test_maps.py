@@ -1,0 +1,114 @@
+"""Maps of vectors, and what they are worth."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from catsplit import maps
+from catsplit.errors import CatsplitError
+
+
+def three_groups(seed: int = 0, each: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    middles = 8 * random.standard_normal((3, 12))
+    labels = np.repeat(range(3), each)
+    return middles[labels] + random.standard_normal((3 * each, 12)), labels
+
+
+def naive_trust(vectors: np.ndarray, places: np.ndarray, near: int) -> float:
+    """Trustworthiness by its definition."""
+    n, cost = len(vectors), 0
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        full = sorted(others, key=lambda j: np.linalg.norm(vectors[j] - vectors[i]))
+        flat = sorted(others, key=lambda j: np.linalg.norm(places[j] - places[i]))
+        cost += sum(max(full.index(j) + 1 - near, 0) for j in flat[:near])
+    return 1 - 2 * cost / (n * near * (2 * n - 3 * near - 1))
+
+
+def test_a_map_of_groups_keeps_them_together_and_is_the_same_again():
+    vectors, labels = three_groups()
+    with warnings.catch_warnings():
+        for kind in (UserWarning, RuntimeWarning, FutureWarning):
+            warnings.simplefilter("error", kind)
+        first, second = maps.umap(vectors, seed=3), maps.umap(vectors, seed=3)
+    assert np.array_equal(first.places, second.places)
+    assert first.trust == second.trust > 0.8
+    assert not np.allclose(first.places, maps.umap(vectors, seed=4).places)
+    assert first.places.shape == (60, 2)
+    assert (labels[maps.nearest(first.places)] == labels).all()
+    assert first.made == "UMAP, 15 neighbours, seed 3"
+
+
+def test_neighbours_and_min_dist_do_what_they_say():
+    vectors, _ = three_groups()
+    few, many = (maps.umap(vectors, neighbours=n).places for n in (4, 40))
+    assert not np.allclose(few, many)
+    close, wide = (maps.umap(vectors, min_dist=d).places for d in (0.0, 0.9))
+
+    def gap(places: np.ndarray) -> float:
+        """Mean distance to the nearest, compared with the size of the whole."""
+        return np.linalg.norm(places - places[maps.nearest(places)], axis=1).mean() / places.std()
+
+    assert gap(wide) > 1.5 * gap(close)
+
+
+@pytest.mark.parametrize("near", [3, 10])
+def test_trust_is_what_its_definition_says(near):
+    random = np.random.default_rng(1)
+    vectors, places = random.standard_normal((40, 5)), random.standard_normal((40, 2))
+    assert maps.trust(vectors, places, near) == pytest.approx(naive_trust(vectors, places, near))
+    some = maps.pca(vectors, near=near)
+    assert some.trust == pytest.approx(naive_trust(vectors, some.places, near))
+    assert maps.trust(places, places, near) == 1
+
+
+def test_pca_is_the_view_in_which_points_spread_most():
+    vectors, _ = three_groups()
+    values, axes = np.linalg.eigh(np.cov(vectors.T))
+    places = maps.pca(vectors).places
+    assert np.allclose(np.abs(places), np.abs((vectors - vectors.mean(0)) @ axes[:, [-1, -2]]), atol=1e-6)
+    assert np.allclose(places.var(0, ddof=1), values[[-1, -2]])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_the_nearest_is_the_nearest(metric):
+    vectors = np.random.default_rng(2).standard_normal((25, 4))
+    groups = [f"group {i % 4}" for i in range(25)]
+
+    def distance(i: int, j: int) -> float:
+        a, b = vectors[i], vectors[j]
+        return np.linalg.norm(a - b) if metric == "euclidean" else -a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+    for apart in (None, groups):
+        found = maps.nearest(vectors, metric, apart)
+        for i, j in enumerate(found):
+            allowed = [o for o in range(25) if o != i and (apart is None or groups[o] != groups[i])]
+            assert j == min(allowed, key=lambda o: distance(i, o))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda v: maps.umap(v[:20]), r"20 points are too few.*near=10 needs 21"),
+        (lambda v: maps.umap(v, neighbours=60), "60 neighbours needs more than 60 points"),
+        (lambda v: maps.umap(v, neighbours=1), "at least 2 neighbours"),
+        (lambda v: maps.umap(v, min_dist=2), "between 0 and 1"),
+        (lambda v: maps.umap(np.where(np.arange(60)[:, None] == 7, np.nan, v)), "Vector 7 has NaN"),
+        (lambda v: maps.pca(v[0]), r"shape \(N, D\), not \(12,\)"),
+        (lambda v: maps.trust(v, v[:50, :2]), "60 vectors has as many places, not 50"),
+        (lambda v: maps.nearest(v[:1]), "two or more"),
+        (lambda v: maps.nearest(v, apart=["one"] * 60), "two groups or more"),
+    ],
+)
+def test_errors_say_what_is_wrong(make, message):
+    with pytest.raises(CatsplitError, match=message):
+        make(three_groups()[0])
+
+
+def test_umap_is_loaded_only_when_a_map_is_drawn():
+    code = "import sys, catsplit.maps; assert not {'umap', 'numba', 'sklearn'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
