@@ -42,6 +42,15 @@ def _split(commands_of: argparse._SubParsersAction) -> None:
     split.set_defaults(run=commands.split)
 
 
+def _head(commands_of: argparse._SubParsersAction) -> None:
+    head = commands_of.add_parser("head", help="take the head out of a file of weights")
+    head.add_argument("weights", help="what torch.save or safetensors wrote of a model, or of its state_dict")
+    head.add_argument("labels", help="a text file with a label a line, in the order of the model's outputs")
+    head.add_argument("--layer", metavar="NAME", help="of the last layer (default: the only one with so many rows)")
+    head.add_argument("--out", default="head.safetensors", metavar="FILE", help="file to write (default: %(default)s)")
+    head.set_defaults(run=commands.head)
+
+
 def _groups(commands_of: argparse._SubParsersAction) -> None:
     groups = commands_of.add_parser("groups", help="propose which labels of a head share a concept")
     groups.add_argument("head", help="a file that Head.save wrote")
@@ -111,7 +120,7 @@ def _shots(text: str) -> int | str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="catsplit", description="Category splitting: edit the head, not the model.")
     commands_of = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_groups, _split, _check, _train, _extract, _sweep, _tables, _stage):
+    for add in (_head, _groups, _split, _check, _train, _extract, _sweep, _tables, _stage):
         add(commands_of)
     return parser
 

@@ -115,6 +115,14 @@ def split(args: argparse.Namespace) -> None:
     print(f"Written: {args.out}, {len(head) - 1 + len(fine)} categories.")
 
 
+def head(args: argparse.Namespace) -> None:
+    from catsplit.headfile import read_head, read_labels
+
+    found = read_head(args.weights, read_labels(args.labels), args.layer)
+    found.save(args.out)
+    print(f"Written: {args.out}, {len(found)} categories, rows of {found.dim} numbers.")
+
+
 def groups(args: argparse.Namespace) -> None:
     from catsplit.grouping import propose_groups
     from catsplit.head import Head
