@@ -1,0 +1,135 @@
+"""What an atlas shows of one split: its clips on a map, and what a classifier answers before and after."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from catsplit.errors import CatsplitError
+from catsplit.head import Head
+from catsplit.maps import Map
+from catsplit.metrics import Features, probabilities
+from catsplit.modifiers import Split
+from catsplit.widgets.page import ClipData
+
+ELSE, OTHER = "something else", "another category"
+STATES = ("before the split", "after the split")
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One split of an atlas.
+
+    Attributes:
+        split: the category, its subcategories and their modifiers.
+        paths: N clips: those of the category first, then those of other categories that either head takes for it.
+        names: N labels, what the clips show.
+        vectors: (N, D), the mean over the views of each clip's features.
+        before, after: N labels, what the two heads answer, over their whole label spaces.
+        map: the clips' places.
+        clips: the N clips as pictures; none where only a figure is drawn.
+    """
+
+    split: Split
+    paths: tuple[str, ...]
+    names: tuple[str, ...]
+    vectors: np.ndarray
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    map: Map | None = None
+    clips: tuple[ClipData, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(N,) int64: the number of the subcategory that a clip shows; k for clips of other categories."""
+        return _numbers(self.names, self.split.subcategories)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the confusion matrix' lines: the modifiers, and `OTHER` if there are clips of other categories."""
+        return (*self.split.modifiers, OTHER)[: self.shown.max() + 1]
+
+    def columns(self, state: int) -> tuple[str, ...]:
+        """Names of its columns, before (0) and after (1) the split."""
+        return (*((self.split.coarse,), self.split.modifiers)[state], ELSE)
+
+    def answered(self, state: int) -> np.ndarray:
+        """(N,) int64: the column of each clip."""
+        return _numbers((self.before, self.after)[state], ((self.split.coarse,), self.split.subcategories)[state])
+
+    def right(self, state: int) -> np.ndarray:
+        """(N,) bool. Before the split the coarse name is right for all that it covers."""
+        if state:
+            return np.array([a == b for a, b in zip(self.names, self.after, strict=True)])
+        names = [self.split.coarse if name in self.split.subcategories else name for name in self.names]
+        return np.array([a == b for a, b in zip(names, self.before, strict=True)])
+
+    def counts(self, state: int) -> np.ndarray:
+        """(lines, columns) int64, the confusion matrix."""
+        table = np.zeros((len(self.lines), len(self.columns(state))), np.int64)
+        np.add.at(table, (self.shown, self.answered(state)), 1)
+        return table
+
+    def with_map(self, draw: Callable[[np.ndarray], Map]) -> "Panel":
+        """The same with a map of its vectors."""
+        return replace(self, map=draw(self.vectors))
+
+    def with_clips(self, read: Callable[[str], ClipData]) -> "Panel":
+        """The same with pictures of its clips, which `read` makes of a clip's path."""
+        return replace(self, clips=tuple(read(path) for path in self.paths))
+
+
+def panel(
+    split: Split,
+    old: Head,
+    new: Head,
+    features: Features,
+    paths: tuple[str, ...],
+    names: tuple[str, ...],
+    each: int | None = None,
+) -> Panel:
+    """The clips of one split and what both heads answer.
+
+    Args:
+        split: what was split; `new` is `old` after it.
+        features: (N, V, D) of any clips, those of the split among them.
+        paths: the N clips.
+        names: N labels, what they show: subcategories of the split, or labels of other categories.
+        each: at most so many clips of each subcategory, the first ones.
+
+    Raises:
+        CatsplitError: numbers that don't fit, or a subcategory without a clip.
+    """
+    if not len(features) == len(paths) == len(names):
+        raise CatsplitError(
+            f"An atlas needs a path and a name for each clip, but there are {len(features)} features, "
+            f"{len(paths)} paths and {len(names)} names."
+        )
+    before, after = (
+        [head.labels[place] for place in probabilities(head, features).argmax(1).tolist()] for head in (old, new)
+    )
+    chosen: list[int] = []
+    for subcategory in split.subcategories:
+        own = [i for i, name in enumerate(names) if name == subcategory]
+        if not own:
+            raise CatsplitError(f'No clip shows "{subcategory}": an atlas needs one or more of each subcategory.')
+        chosen += own[:each]
+    ours = {split.coarse, *split.subcategories}
+    chosen += [
+        i for i, name in enumerate(names)
+        if name not in split.subcategories and (before[i] in ours or after[i] in ours)
+    ]  # fmt: skip
+    vectors = np.asarray(features[chosen], np.float32).mean(1)
+
+    def of(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(texts[i] for i in chosen)
+
+    return Panel(split, of(paths), of(names), vectors, of(before), of(after))
+
+
+def _numbers(labels: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
+    number = {label: i for i, label in enumerate(known)}
+    return np.array([number.get(label, len(known)) for label in labels])
