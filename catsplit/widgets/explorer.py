@@ -10,8 +10,9 @@ import ipywidgets as widgets
 from catsplit.errors import CatsplitError
 from catsplit.video import read_frames
 from catsplit.widgets import explorer_html as shown
-from catsplit.widgets.explorer_model import METHODS, SEEDS, Choice, Model, Result, stage_model
+from catsplit.widgets.explorer_model import Model, stage_model
 from catsplit.widgets.explorer_names import lines_of
+from catsplit.widgets.explorer_state import METHODS, SEEDS, Choice, Result
 from catsplit.widgets.page import clip_data
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)

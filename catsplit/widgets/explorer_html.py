@@ -2,9 +2,9 @@
 
 import html
 
-from catsplit.widgets.explorer_model import DRAWS, Answer, Rates, Result
 from catsplit.widgets.explorer_names import LINE_BY_LINE
 from catsplit.widgets.explorer_rows import Source
+from catsplit.widgets.explorer_state import DRAWS, Answer, Rates, Result
 
 BLUE = "0, 114, 178"  # the first of plots.COLOURS
 STYLE = """<style>
@@ -69,11 +69,10 @@ def sentence(result: Result) -> str:
 def rates_table(rates: Rates, control: Rates) -> str:
     """The rates, those of the control, and what lies between."""
     heads = "".join(f'<th scope="col" title="{tip}">{name}</th>' for name, tip in NAMES)
-    gaps = [None if a is None else a - b for a, b in zip(rates, control, strict=True)]
     lines = (
-        ("this split", [_percent(value) for value in rates]),
-        (f"control: copies of the coarse row, mean of {DRAWS} draws", [_percent(value) for value in control]),
-        ("difference, points", [_points(gap) for gap in gaps]),
+        ("this split", [percent(value) for value in rates]),
+        (f"control: copies of the coarse row, mean of {DRAWS} draws", [percent(value) for value in control]),
+        ("difference, points", [points(gap) for gap in gaps(rates, control)]),
     )
     rows = "".join(
         f'<tr><th scope="row">{name}</th>{"".join(f"""<td class="number">{cell}</td>""" for cell in cells)}</tr>'
@@ -140,9 +139,16 @@ def _origin(source: Source) -> str:
     }[source.kind]
 
 
-def _percent(value: float | None) -> str:
+def gaps(rates: Rates, control: Rates) -> list[float | None]:
+    """What lies between each rate and the control's."""
+    return [None if a is None else a - b for a, b in zip(rates, control, strict=True)]
+
+
+def percent(value: float | None) -> str:
+    """A fraction in percent, or a dash."""
     return "—" if value is None else f"{100 * value:.1f}"
 
 
-def _points(value: float | None) -> str:
+def points(value: float | None) -> str:
+    """A difference of fractions in points, with its sign."""
     return "—" if value is None else f"{100 * value:+.1f}".replace("-", "−")

@@ -4,8 +4,8 @@ There are no widgets here, so that the live explorer and the one of the built pa
 need no browser. What all choices share is made once: the old logits, the dictionary, the alignment, embeddings.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,81 +26,7 @@ from catsplit.sweepinputs import reopened
 from catsplit.trainingclips import TrainingClips
 from catsplit.widgets.explorer_names import named
 from catsplit.widgets.explorer_rows import Source, sources_of, strengthened
-
-METHODS = ("copies", "random entries", "retrieval", "retrieval, coherent", "alignment", "ridge")
-SEEDS = (0, 1, 2)
-DRAWS = 5  # of the control: one draw of its noise favours some direction of the features for all clips
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a reader has chosen.
-
-    Attributes:
-        coarse: the category to split.
-        names: of the subcategories to split it into.
-        method: one of `METHODS`.
-        strength: the new row is coarse row + strength · (the method's row - coarse row). At 0 the rows would be equal,
-            and rounding would decide between them, so that they are `controls.copies`, with its pinch of noise.
-        shots: clips of each subcategory that the rows then learn from; 0 for none.
-        seed: of all draws.
-    """
-
-    coarse: str
-    names: tuple[str, ...]
-    method: str = "retrieval"
-    strength: float = 1.0
-    shots: int = 0
-    seed: int = 0
-
-
-class Rates(NamedTuple):
-    """Fractions, as in `metrics.Scores`.
-
-    `confidence` is the mean probability of the answers to the clips of the category, right or not. Generality and
-    siblings are None where the names have no known meaning.
-    """
-
-    generality: float | None
-    siblings: float | None
-    locality: float
-    changed: float
-    confidence: float
-
-
-class Answer(NamedTuple):
-    """What was answered to a clip; `right` is None where nobody can say."""
-
-    clip: str
-    shows: str
-    answer: str
-    right: bool | None
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a choice comes to.
-
-    Attributes:
-        split: the names in the order of the new rows, and their modifiers.
-        truth: how the names are scored: "exact" or another wording of the benchmark; "line by line"; "" for not at all.
-        control: the mean rates of `DRAWS` edits by copies of the coarse row, which learn from as many clips.
-        shown: what the clips show, a line of `counts` each; the last is all untouched categories together.
-        shown_as: the benchmark's own words for the category's subcategories.
-        counts: (len(shown), k + 1) clips by answer: the k names, and any other category.
-        answers: to the clips of `Model.clips`.
-    """
-
-    choice: Choice
-    split: Split
-    truth: str
-    sources: tuple[Source, ...]
-    rates: Rates
-    control: Rates
-    shown: tuple[str, ...]
-    shown_as: tuple[str, ...]
-    counts: np.ndarray
-    answers: tuple[Answer, ...]
+from catsplit.widgets.explorer_state import DRAWS, SEEDS, Answer, Choice, Rates, Result
 
 
 class Model:
@@ -130,8 +56,8 @@ class Model:
         self._evaluator, self._features = Evaluator(head, features.features), features
         self._targets: dict[str, Tensor] = {}
         self._clips: dict[str, tuple[int, ...]] = {}
-        self._done: dict[Choice, Result] = {}
-        self._controls: dict[tuple, Rates] = {}
+        self._named: dict[tuple[str, tuple[str, ...]], tuple[Split, str]] = {}
+        self._made: dict[Choice, _Made] = {}
 
     def prepare(self, say: Callable[[str], None] = print) -> "Model":
         """Make ahead what would keep the first choices waiting, and say so."""
@@ -157,31 +83,34 @@ class Model:
 
     def results(self, choices: Sequence[Choice]) -> list[Result]:
         """`result` of many choices, faster together."""
-        lots: dict[tuple[str, tuple[str, ...]], list[Choice]] = {}
-        for choice in dict.fromkeys(choices):
-            if choice not in self._done:
-                lots.setdefault((choice.coarse, choice.names), []).append(choice)
-        for (coarse, names), mine in lots.items():
-            split, truth = named(self.head, [known[coarse] for known in self.known.values()], names, tuple(self.known))
-            made = self._rows(split, truth, mine)
-            measured = self._measure(split, truth, [rows for rows, _ in made])
-            for choice, (_, sources), (scores, rates) in zip(mine, made, measured, strict=True):
-                control = self._control(choice, split, truth)
-                shown, counts = self._confusion(split, truth, scores)
-                answers = self._answers(split, truth, scores)
-                own = self.benchmark.split(coarse).subcategories
-                self._done[choice] = Result(choice, split, truth, sources, rates, control, shown, own, counts, answers)
-        return [self._done[choice] for choice in choices]
+        controls = {choice: self._controls(choice) for choice in dict.fromkeys(choices)}
+        wanted = dict.fromkeys(_plain(one) for choice, drawn in controls.items() for one in (choice, *drawn))
+        self._make([choice for choice in wanted if choice not in self._made])
+        found = []
+        for choice in choices:
+            made = self._made[_plain(choice)]
+            columns = zip(*(self._made[_plain(drawn)].rates for drawn in controls[choice]), strict=True)
+            control = Rates(*(None if None in column else float(np.mean(column)) for column in columns))
+            own = self.known[next(iter(self.known))][choice.coarse].subcategories
+            shown = made.split.subcategories if made.truth else own
+            found.append(
+                Result(choice, made.split, made.truth, made.sources, made.rates, control,
+                       (*shown, "all other categories"), own, made.counts, made.answers)
+            )  # fmt: skip
+        return found
 
     def rows(self, choice: Choice) -> Rows:
         """The new rows of a choice."""
-        split, truth = self.split(choice)
-        return self._rows(split, truth, [choice])[0][0]
+        choice = _plain(choice)
+        return self._learned([choice], [self._begun(choice)[0]])[0]
 
     def split(self, choice: Choice) -> tuple[Split, str]:
         """The names as a split, and how they are scored."""
-        known = [known[choice.coarse] for known in self.known.values()]
-        return named(self.head, known, choice.names, tuple(self.known))
+        key = choice.coarse, choice.names
+        if key not in self._named:
+            known = [known[choice.coarse] for known in self.known.values()]
+            self._named[key] = named(self.head, known, choice.names, tuple(self.known))
+        return self._named[key]
 
     def clips(self, coarse: str) -> tuple[str, ...]:
         """Clips to look at: two or three of each subcategory, and the two untouched ones that are nearest to coarse."""
@@ -195,63 +124,83 @@ class Model:
             self._targets[coarse] = targets_of(self._features.paths, *sets, skipped)
         return self._targets[coarse]
 
-    def _rows(self, split: Split, truth: str, choices: Sequence[Choice]) -> list[tuple[Rows, tuple[Source, ...]]]:
-        made = []
-        for choice in choices:
-            method = choice.method if choice.strength else "copies"
-            rows = ZERO_SHOT[method](self.ground, split, choice.seed)
-            sources = sources_of(rows, self.ground.dictionary, self.head[split.coarse], method)
-            if choice.strength:
-                rows = strengthened(self.head, split.coarse, rows, choice.strength)
-            made.append((rows, sources))
-        learn = [i for i, choice in enumerate(choices) if choice.shots]
-        if learn:
-            runs = [(made[i][0], choices[i].shots, choices[i].seed) for i in learn]
+    def _controls(self, choice: Choice) -> list[Choice]:
+        """Copies, which don't read names, so that those of all wordings are the same."""
+        split, truth = self.split(choice)
+        names = self.known[next(iter(self.known))][choice.coarse].subcategories if truth else split.subcategories
+        return [replace(choice, names=names, method="copies", strength=1.0, seed=seed) for seed in range(DRAWS)]
+
+    def _make(self, choices: Sequence[Choice]) -> None:
+        for coarse in dict.fromkeys(choice.coarse for choice in choices):
+            mine = [choice for choice in choices if choice.coarse == coarse]
+            begun = [self._begun(choice) for choice in mine]
+            rows = self._learned(mine, [rows for rows, _ in begun])
+            splits = [self.split(choice) for choice in mine]
+            for split, truth in dict.fromkeys(splits):
+                places = [i for i, one in enumerate(splits) if one == (split, truth)]
+                measured = self._measure(split, truth, [rows[i] for i in places])
+                for i, outcome in zip(places, measured, strict=True):
+                    self._made[mine[i]] = _Made(split, truth, begun[i][1], *outcome)
+
+    def _begun(self, choice: Choice) -> tuple[Rows, tuple[Source, ...]]:
+        """The rows before they have seen any clip, and their sources."""
+        split, _ = self.split(choice)
+        rows = ZERO_SHOT[choice.method](self.ground, split, choice.seed)
+        sources = sources_of(rows, self.ground.dictionary, self.head[choice.coarse], choice.method)
+        if choice.strength == 1:
+            return rows, sources
+        return strengthened(self.head, choice.coarse, rows, choice.strength), sources
+
+    def _learned(self, choices: Sequence[Choice], rows: Sequence[Rows]) -> list[Rows]:
+        """The rows of one category's choices after the clips that were asked for."""
+        learned = list(rows)
+        places = [i for i, choice in enumerate(choices) if choice.shots]
+        if not places:
+            return learned
+        own = self.benchmark.split(choices[0].coarse)
+        for split, truth in (self.split(choices[i]) for i in places):
             if not truth:
-                k = len(self.benchmark.split(split.coarse).subcategories)
+                k = len(own.subcategories)
                 raise CatsplitError(
                     f'The clips to learn from show the {k} subcategories that the benchmark has of "{split.coarse}": '
                     f"give {k} names, or learn from no clips."
                 )
-            self.training.fetch([(split, shots, seed) for _, shots, seed in runs])
-            fits = self.training.finetune(split, runs, "new rows", PUBLISHED)
-            for i, (fit, _) in zip(learn, fits, strict=True):
-                made[i] = fit.rows, made[i][1]
-        return made
+        # All under the benchmark's names, whatever theirs: so they learn side by side.
+        runs = [
+            (Rows(zip(own.subcategories, rows[i].values(), strict=True)), choices[i].shots, choices[i].seed)
+            for i in places
+        ]
+        self.training.fetch([(own, shots, seed) for _, shots, seed in runs])
+        fits = self.training.finetune(own, runs, "new rows", PUBLISHED)
+        for i, (fit, _) in zip(places, fits, strict=True):
+            names = dict(zip(own.subcategories, rows[i], strict=True))
+            biases = {names[name]: bias for name, bias in fit.rows.biases.items()}
+            learned[i] = Rows({names[name]: row for name, row in fit.rows.items()}, rows[i].origins, biases)
+        return learned
 
-    def _measure(self, split: Split, truth: str, rows: Sequence[Rows]) -> list[tuple[Scores, Rates]]:
+    def _measure(
+        self, split: Split, truth: str, rows: Sequence[Rows]
+    ) -> Iterator[tuple[Rates, np.ndarray, tuple[Answer, ...]]]:
         targets = self.targets(split.coarse)
+        of_category = targets >= len(self.head)
         if not truth:
             # Whose clips are whose isn't known, only that they are the category's.
             targets = targets.clamp(max=len(self.head))
         edits = [self.head.split(split.coarse, one) for one in rows]
-        found = []
         for scores in self._evaluator.score(edits, targets):
             known = (scores.generality, scores.siblings) if truth else (None, None)
-            sure = float(scores.confidence[targets >= len(self.head)].double().mean())
-            found.append((scores, Rates(*known, scores.locality, scores.changed, sure)))
-        return found
+            sure = float(scores.confidence[of_category].double().mean())
+            rates = Rates(*known, scores.locality, scores.changed, sure)
+            yield rates, self._counts(split, scores), self._answers(split, truth, scores)
 
-    def _control(self, choice: Choice, split: Split, truth: str) -> Rates:
-        key = (choice.coarse, len(split.subcategories), bool(truth), choice.shots)
-        if key not in self._controls:
-            drawn = [replace(choice, method="copies", strength=1.0, seed=seed) for seed in range(DRAWS)]
-            rows = [rows for rows, _ in self._rows(split, truth, drawn)]
-            rates = [rates for _, rates in self._measure(split, truth, rows)]
-            self._controls[key] = Rates(
-                *(None if None in column else float(np.mean(column)) for column in zip(*rates, strict=True))
-            )
-        return self._controls[key]
-
-    def _confusion(self, split: Split, truth: str, scores: Scores) -> tuple[tuple[str, ...], np.ndarray]:
+    def _counts(self, split: Split, scores: Scores) -> np.ndarray:
         first, k = len(self.head), len(split.subcategories)
-        fine = split.subcategories if truth else self.benchmark.split(split.coarse).subcategories
-        targets = self.targets(split.coarse)
+        targets, fine = self.targets(split.coarse), len(self.benchmark.split(split.coarse).subcategories)
         used = targets >= 0
-        line = torch.where(targets >= first, targets - first, len(fine))[used]
+        line = torch.where(targets >= first, targets - first, fine)[used]
         column = torch.where(scores.after >= first, scores.after - first, k)[used]
-        counts = torch.bincount(line * (k + 1) + column, minlength=(len(fine) + 1) * (k + 1))
-        return (*fine, "all other categories"), counts.reshape(len(fine) + 1, k + 1).numpy()
+        counts = torch.bincount(line * (k + 1) + column, minlength=(fine + 1) * (k + 1))
+        return counts.reshape(fine + 1, k + 1).numpy()
 
     def _answers(self, split: Split, truth: str, scores: Scores) -> tuple[Answer, ...]:
         first, targets = len(self.head), self.targets(split.coarse)
@@ -275,6 +224,24 @@ class Model:
             near = near.softmax(-1).mean(1)[:, self.head.index(coarse)].topk(min(2, len(untouched))).indices
             self._clips[coarse] = (*chosen, *untouched[near].tolist())
         return self._clips[coarse]
+
+
+class _Made(NamedTuple):
+    """What is kept of a choice."""
+
+    split: Split
+    truth: str
+    sources: tuple[Source, ...]
+    rates: Rates
+    counts: np.ndarray
+    answers: tuple[Answer, ...]
+
+
+def _plain(choice: Choice) -> Choice:
+    """Choices that come to the same are one: without strength, every method's rows are copies."""
+    if choice.method == "copies" or not choice.strength:
+        return replace(choice, method="copies", strength=1.0)
+    return choice
 
 
 def stage_model(part: str = "A", encode: Encode | None = None, *, progress: bool = True) -> Model:
