@@ -1,11 +1,14 @@
-"""The moving overview says what the real head does, and stays a picture that any page can show."""
+"""The moving overview says what the real head does, and stays a picture that any page can show; pictures of pages."""
 
 import importlib.util
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from catsplit import stage
 from catsplit.errors import CatsplitError
@@ -140,3 +143,57 @@ def test_in_a_browser_it_moves_comes_to_its_end_and_keeps_still_when_asked(sourc
     tab.emulate_media(reduced_motion="reduce")
     assert tab.evaluate("document.getAnimations().length") == 0
     assert ended <= seen(0)
+
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body {margin: 0; background: white} #below {margin-top: 3000px; height: 900px; background: #0072B2}
+@media (prefers-color-scheme: dark) {body {background: black}}
+</style><h1>Top</h1><div id="below"></div>"""
+
+
+def pictures(root, folder, *arguments, **environment):
+    command = [
+        sys.executable,
+        root / "scripts" / "screenshots.py",
+        *arguments,
+        "--html",
+        folder,
+        "--out",
+        folder / "out",
+    ]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment or None)
+
+
+def test_pictures_of_pages_in_light_and_dark(root, tmp_path, chromium):
+    (tmp_path / "page.html").write_text(PAGE)
+    ran = pictures(root, tmp_path, "page")
+    assert ran.returncode == 0, ran.stderr
+    corners = {}
+    for scheme in ("light", "dark"):
+        path = tmp_path / "out" / f"page-{scheme}.webp"
+        picture = Image.open(path).convert("RGB")
+        assert picture.size == (1280, 800)
+        assert path.stat().st_size <= 150 * KB
+        corners[scheme] = picture.getpixel((1200, 700))
+    assert min(corners["light"]) > 250
+    assert max(corners["dark"]) < 5
+    assert pictures(root, tmp_path, "page=#below").returncode == 0
+    red, _, blue = Image.open(tmp_path / "out" / "page-light.webp").convert("RGB").getpixel((600, 400))
+    assert blue > 150
+    assert red < 30
+
+
+def test_pictures_say_in_one_sentence_what_is_missing(root, tmp_path, chromium):
+    ran = pictures(root, tmp_path, "page")
+    assert ran.returncode == 1
+    assert "no page page" in ran.stderr
+    assert "make book" in ran.stderr
+    (tmp_path / "page.html").write_text(PAGE)
+    ran = pictures(root, tmp_path, "page=#nowhere")
+    assert '"#nowhere"' in ran.stderr
+    none = pictures(root, tmp_path, "page", PATH="")
+    assert "no Chromium" in none.stderr
+    for one in (ran, none):
+        assert one.returncode == 1
+        assert len(one.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
