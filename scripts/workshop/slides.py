@@ -95,7 +95,7 @@ def outputs(executed: Path, reference: str) -> list:
             continue  # what a cell returns beside its picture, such as a shape
         found.append(nb.new_output("display_data", {"text/html": text}))
     if not found:
-        raise SystemExit(f"The slide that shows {reference} has nothing to show: that cell has no picture and no table.")
+        raise SystemExit(f"A slide shows {reference}, and that cell has no picture, no clips and no table.")
     return found
 
 
