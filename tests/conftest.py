@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browser import chromium, pages, tab
+from browser import chromium, pages, program, tab
 
 __all__ = ["chromium", "generator", "pages", "root", "shared", "tab", "wheel"]
 
@@ -15,6 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A test that reaches for a hub is a mistake: let it fail at once and by name, not after minutes of retries.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One line for each file, and not for each test, where there is nothing to look at the pages with."""
+    if not program():
+        reason = "no Chromium to look at the built pages with: on Debian, apt-get install chromium"
+        for item in items:
+            if "chromium" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
