@@ -17,13 +17,15 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One line for each file, and not for each test, where there is nothing to look at the pages with."""
-    if not program():
-        reason = "no Chromium to look at the built pages with: on Debian, apt-get install chromium"
-        for item in items:
-            if "chromium" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.skip(reason=reason))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where there is nothing to look at the pages with, one line says so, and not one for each test."""
+    looking = [item for item in items if "chromium" in getattr(item, "fixturenames", ())]
+    if looking and not program():
+        first, *others = looking
+        reason = f"no Chromium to look at the built pages with, {len(looking)} tests: apt-get install chromium"
+        first.add_marker(pytest.mark.skip(reason=reason))
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
 
 
 @pytest.fixture(scope="session")
