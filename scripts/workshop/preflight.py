@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 LOWEST, BEYOND = (3, 11), (3, 14)
 GIGABYTE = 10**9
 INSTALLED_GIGABYTES, ROOM_GIGABYTES, MEMORY_GIGABYTES = 8, 1, 4
+BROWSERS = ("firefox", "chromium", "chromium-browser", "google-chrome", "wslview")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PIP_NO_INDEX": "1"}
 
 RUN = """
@@ -150,8 +151,10 @@ def check_browser():
         found = webbrowser.get() is not None
     except webbrowser.Error:
         found = False
-    return ("browser", found or in_colab(), "one opens by itself" if found else "none opens by itself",
-            "Open book/index.html, and the address that --start prints, in any browser by hand.")  # fmt: skip
+    named = next((name for name in BROWSERS if shutil.which(name)), None)
+    said = "one opens by itself" if found else f"{named}, though none opens by itself" if named else "none found"
+    return ("browser", bool(found or named or in_colab()), said,
+            "Any browser will do: open book/index.html, and the address that --start prints, by hand.")  # fmt: skip
 
 
 def probe(root, names):
