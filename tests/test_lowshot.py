@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from catsplit import controls
+from catsplit import controls, lowshot
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head, Rows
-from catsplit.lowshot import Fit, Recipe, Run, finetune, hold_out, random_rows, sample
+from catsplit.lowshot import Fit, Job, Recipe, Run, finetune, finetune_splits, hold_out, random_rows, sample
 from catsplit.metrics import evaluate
 from catsplit.wholemodel import finetune_model
 
@@ -127,6 +127,36 @@ def test_runs_side_by_side_equal_plain_loops(learn):
     ]
     for run, fit in zip(runs, finetune(head, SPLIT, features, targets, runs, learn=learn, recipe=SHORT), strict=True):
         assert_equals_naive(head, fit, naive(head, features, targets, run, SHORT, learn))
+
+
+@pytest.mark.parametrize("learn", ["new rows", "whole head"])
+def test_splits_side_by_side_equal_plain_loops(learn, monkeypatch):
+    """Two splits of one head with clips of their own, and a third with as many rows as neither."""
+    head, features, targets = world()
+    other_features, other_targets = world(seed=3, clips=5)[1:]
+    pair = SimpleNamespace(coarse="lift", subcategories=("lift fast", "lift slowly"), modifiers=("f", "s"))
+    two = other_targets < C + 2
+    runs = [Run(copies(head), seed=4, clips=sample(head, SPLIT, targets, 3, seed=4)), Run(copies(head), seed=9)]
+    other_runs = [
+        Run(random_rows(head, SPLIT, seed=s), seed=4, clips=sample(head, SPLIT, other_targets, 3, seed=4))
+        for s in range(2)
+    ]
+    jobs = [
+        Job(SPLIT, features, targets, runs),
+        Job(pair, other_features[two], other_targets[two], [Run(controls.copies(head, pair, noise=0))]),
+        Job(SPLIT, other_features, other_targets, other_runs),
+    ]
+    called = []
+    honest = lowshot.train_rows
+    monkeypatch.setattr("catsplit.lowshot.train_rows", lambda *a: called.append(len(a[4])) or honest(*a))
+    first, second, third = finetune_splits(head, jobs, learn=learn, recipe=SHORT)
+    assert sorted(called) == [1, 1, 3]  # those with 3 clips of each of K subcategories share their steps
+    for job, fits in ((jobs[0], first), (jobs[2], third)):
+        for run, fit in zip(job.runs, fits, strict=True):
+            assert_equals_naive(head, fit, naive(head, job.features, job.targets, run, SHORT, learn))
+    alone = finetune(head, *jobs[1], learn=learn, recipe=SHORT)
+    assert torch.equal(second[0].head.weight, alone[0].head.weight)
+    assert second[0].head.labels[-2:] == pair.subcategories
 
 
 @pytest.mark.parametrize(
@@ -378,7 +408,7 @@ def run_with(**changes):
 )
 def test_what_does_not_fit_is_refused_with_a_sentence(change, message, monkeypatch):
     head, parts = broken(change)
-    monkeypatch.setattr("catsplit.lowshot._train", lambda *a: pytest.fail("work had begun"))
+    monkeypatch.setattr("catsplit.lowshot.train_rows", lambda *a: pytest.fail("work had begun"))
     with pytest.raises(CatsplitError, match=message) as error:
         finetune(head, parts["split"], parts["features"], parts["targets"], parts["runs"])
     assert "\n" not in str(error.value)
