@@ -54,7 +54,7 @@ def blocks(name: str) -> list[tuple[int, str, list[str]]]:
             parts.append([0, slide["part"], []])
         parts[-1][0] += slide["minutes"]
         chapter = slide.get("show", "").partition("#")[0]
-        if chapter and chapter not in parts[-1][2]:
+        if chapter[:1].isdigit() and chapter not in parts[-1][2]:
             parts[-1][2].append(chapter)
     return [tuple(part) for part in parts]
 

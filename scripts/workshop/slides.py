@@ -4,8 +4,10 @@
 """
 
 import argparse
+import base64
 import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -65,8 +67,9 @@ def notebook(executed: Path):
         cells.append(nb.new_markdown_cell(text, metadata={"slideshow": {"slide_type": "slide"}, "tags": [kind]}))
         if "show" in slide:
             cells.append(nb.new_code_cell(outputs=outputs(executed, slide["show"])))
-            chapter = int(slide["show"].partition("-")[0])
-            source = f"Chapter {chapter}. {slide.get('of', 'Stage-Split, synthetic')}."
+            chapter = re.match(r"\d+", slide["show"])
+            source = f"Chapter {int(chapter.group())}. " if chapter else ""
+            source += f"{slide.get('of', 'Stage-Split, synthetic')}."
             cells.append(nb.new_markdown_cell(source, metadata={"tags": ["from"]}))
         notes = f"**{slide['minutes']} min.** {slide['notes']}"
         cells.append(nb.new_markdown_cell(notes, metadata={"slideshow": {"slide_type": "notes"}}))
@@ -79,6 +82,8 @@ def outputs(executed: Path, reference: str) -> list:
     """What a cell of an executed chapter shows, pictures with the text that the chapter has for them."""
     import nbformat.v4 as nb
 
+    if reference.endswith(".svg"):
+        return [nb.new_output("display_data", {"text/html": drawing(ROOT / "book" / reference)})]
     cell = find(executed, reference)
     alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
     found = []
@@ -97,6 +102,14 @@ def outputs(executed: Path, reference: str) -> list:
     if not found:
         raise SystemExit(f"A slide shows {reference}, and that cell has no picture, no clips and no table.")
     return found
+
+
+def drawing(path: Path) -> str:
+    """A drawing of the book as HTML, with the text that it has inside."""
+    content = path.read_text()
+    (text,) = re.findall(r"<desc[^>]*>(.*?)</desc>", content, re.S)
+    data = base64.b64encode(content.encode()).decode()
+    return f'<img class="shown" alt="{html.escape(html.unescape(text))}" src="data:image/svg+xml;base64,{data}">'
 
 
 def find(folder: Path, reference: str) -> dict:
