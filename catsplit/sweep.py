@@ -6,6 +6,7 @@ split costs its new columns only. The protocol is that of `catsplit.metrics`.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from catsplit.benchmark import Benchmark, Split
 
 Line = dict[str, Any]
+TOGETHER = 2**24  # numbers in the heads of all runs that learn side by side
 
 
 def sweep(
@@ -64,7 +66,8 @@ def sweep(
         shots: clips of each subcategory that low-shot methods learn from; None is all of them, a fifth of which
             then decides when to stop.
         training: features of training clips, or a function from names to features, for methods that learn.
-        out: CSV file, written anew after each split; what it holds is not done again.
+        out: CSV file, written anew after each split; what it holds is not done again. Splits that learn from a few
+            clips learn together, before the first of them is written down.
         name: of the benchmark in the table; the folder's, and for Stage-Split one that says that it is synthetic.
         progress: show a bar, in a terminal or notebook.
 
@@ -163,12 +166,23 @@ def _run(
     groups: dict[str, dict[Split, list[Line]]] = {}
     for line in todo:
         groups.setdefault(line["coarse"], {}).setdefault(line["split"], []).append(line)
-    for coarse, lines_of in tqdm(groups.items(), desc="Splits", unit="split", disable=None if progress else True):
+    fits: dict[Split, list[tuple[Line, Rows | Head]]] = {}
+    # Splits that learn from few clips learn side by side, as many as memory is meant for; else one by one.
+    runs = Counter(line["coarse"] for line in learned).most_common(1)
+    together = TOGETHER // (runs[0][1] * ground.head.weight.numel()) if runs else 1
+    together = 1 if any(line["shots"] == ALL for line in learned) else max(1, together)
+    for number, (coarse, lines_of) in enumerate(
+        tqdm(groups.items(), desc="Splits", unit="split", disable=None if progress else True)
+    ):
+        if number % together == 0:
+            block = [lines for ahead in list(groups.values())[number : number + together] for lines in ahead.values()]
+            fits = _learned(
+                [line for lines in block for line in lines if line["method"] not in made], grounds, clips, recipe
+            )
         done: list[Line] = []
-        for lines in lines_of.values():
+        for split, lines in lines_of.items():
             edits = [_made(line, made[line["method"]], grounds, clips) for line in lines if line["method"] in made]
-            edits += _learned([line for line in lines if line["method"] not in made], grounds, clips, recipe)
-            done += _scored(edits, ground, evaluator, targets[coarse])
+            done += _scored(edits + fits.get(split, []), ground, evaluator, targets[coarse])
         results.add(done)
 
 
@@ -187,20 +201,25 @@ def _made(
 
 def _learned(
     lines: list[Line], grounds: Mapping[str, Ground], clips: TrainingClips, recipe: Recipe
-) -> list[tuple[Line, Head]]:
-    found = []
+) -> "dict[Split, list[tuple[Line, Rows | Head]]]":
+    found: dict[Split, list[tuple[Line, Rows | Head]]] = {}
     for learn in dict.fromkeys(line["method"] for line in lines):
-        mine, start = [line for line in lines if line["method"] == learn], time.perf_counter()
-        runs = []
-        for line in mine:
-            rows = known.INITIAL[line["initial"]](grounds[line["encoder"]], line["split"], line["seed"])
-            runs.append((rows, line["shots"], line["seed"]))
-        fits = clips.finetune(mine[0]["split"], runs, learn, recipe)
+        mine: dict[Split, list[Line]] = {}
+        start = time.perf_counter()
+        for line in lines:
+            if line["method"] == learn:
+                mine.setdefault(line["split"], []).append(line)
+        jobs = []
+        for split, own in mine.items():
+            rows = [known.INITIAL[line["initial"]](grounds[line["encoder"]], split, line["seed"]) for line in own]
+            jobs.append((split, [(first, one["shots"], one["seed"]) for first, one in zip(rows, own, strict=True)]))
+        fits = clips.finetune_splits(jobs, learn, recipe)
         # They learn side by side, so that each has its share of the time.
-        seconds = (time.perf_counter() - start) / len(mine)
-        for line, (fit, count) in zip(mine, fits, strict=True):
-            edit = fit.head if learn == "whole head" else fit.rows
-            found.append((line | {"clips": count, "seconds": seconds, "problem": ""}, edit))
+        seconds = (time.perf_counter() - start) / sum(map(len, fits))
+        for (split, own), ended in zip(mine.items(), fits, strict=True):
+            for line, (fit, count) in zip(own, ended, strict=True):
+                edit = fit.head if learn == "whole head" else fit.rows
+                found.setdefault(split, []).append((line | {"clips": count, "seconds": seconds, "problem": ""}, edit))
     return found
 
 

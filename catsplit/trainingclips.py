@@ -12,7 +12,7 @@ from torch import Tensor
 from catsplit.errors import CatsplitError
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
-from catsplit.lowshot import Fit, Recipe, Run, finetune, hold_out, sample
+from catsplit.lowshot import Fit, Job, Recipe, Run, finetune_splits, hold_out, sample
 from catsplit.results import ALL
 
 if TYPE_CHECKING:
@@ -95,17 +95,27 @@ class TrainingClips:
         self, split: "Split", runs: Sequence[tuple[Rows, int, int]], learn: str, recipe: Recipe
     ) -> list[tuple[Fit, int]]:
         """Fine-tune from each (initial rows, shots, seed); what it came to, and the number of clips it learned from."""
-        drawn = [self.draw(split, shots, seed) for _, shots, seed in runs]
-        used = torch.cat([numbers for pair in drawn for numbers in pair if numbers is not None]).unique()
-        paths, targets = self.clips_of(split.coarse)
-        place = torch.zeros(len(paths), dtype=torch.int64).index_copy_(0, used, torch.arange(len(used)))
-        features = self._features.rows_of([paths[i] for i in used.tolist()])
-        made = [
-            Run(initial, seed, place[train], None if held is None else place[held])
-            for (initial, _, seed), (train, held) in zip(runs, drawn, strict=True)
-        ]
-        fits = finetune(self._head, split, features, targets[used], made, learn=learn, recipe=recipe)
-        return [(fit, len(train)) for fit, (train, _) in zip(fits, drawn, strict=True)]
+        return self.finetune_splits([(split, runs)], learn, recipe)[0]
+
+    def finetune_splits(
+        self, jobs: Sequence[tuple["Split", Sequence[tuple[Rows, int, int]]]], learn: str, recipe: Recipe
+    ) -> list[list[tuple[Fit, int]]]:
+        """`finetune` for several splits, side by side."""
+        made, counts = [], []
+        for split, runs in jobs:
+            drawn = [self.draw(split, shots, seed) for _, shots, seed in runs]
+            used = torch.cat([numbers for pair in drawn for numbers in pair if numbers is not None]).unique()
+            paths, targets = self.clips_of(split.coarse)
+            place = torch.zeros(len(paths), dtype=torch.int64).index_copy_(0, used, torch.arange(len(used)))
+            features = self._features.rows_of([paths[i] for i in used.tolist()])
+            own = [
+                Run(initial, seed, place[train], None if held is None else place[held])
+                for (initial, _, seed), (train, held) in zip(runs, drawn, strict=True)
+            ]
+            made.append(Job(split, features, targets[used], own))
+            counts.append([len(train) for train, _ in drawn])
+        fits = finetune_splits(self._head, made, learn=learn, recipe=recipe)
+        return [list(zip(*pair, strict=True)) for pair in zip(fits, counts, strict=True)]
 
 
 def checked_shots(shots: Sequence[int | None]) -> tuple[int, ...]:
