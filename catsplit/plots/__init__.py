@@ -6,6 +6,7 @@ from catsplit.plots.confusions import confusion
 from catsplit.plots.dictionaries import flow, matches, prototypes, similarity_maps
 from catsplit.plots.heads import plane, rows, similarity
 from catsplit.plots.learning import curves
+from catsplit.plots.maps import label_map, label_maps, name_map, row_map, split_map
 from catsplit.plots.results import bars, intervals, trade_off
 from catsplit.plots.signs import pictures, signs
 from catsplit.plots.style import COLOURS, MARKS, STYLE
@@ -19,17 +20,22 @@ __all__ = [
     "curves",
     "flow",
     "intervals",
+    "label_map",
+    "label_maps",
     "matches",
+    "name_map",
     "parallelogram",
     "pictures",
     "plane",
     "plane_through",
     "prototypes",
     "regions",
+    "row_map",
     "rows",
     "signs",
     "similarity",
     "similarity_maps",
+    "split_map",
     "strips",
     "trade_off",
 ]

@@ -1,7 +1,8 @@
 """What an atlas shows of one split: its clips on a map, and what a classifier answers before and after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from catsplit.maps import Map
 from catsplit.metrics import Features, probabilities
 from catsplit.modifiers import Split
 from catsplit.widgets.page import ClipData
+
+if TYPE_CHECKING:
+    from catsplit.benchmark import Benchmark
+    from catsplit.benchmark import Split as BenchmarkSplit
 
 ELSE, OTHER = "something else", "another category"
 STATES = ("before the split", "after the split")
@@ -87,8 +92,8 @@ def panel(
     old: Head,
     new: Head,
     features: Features,
-    paths: tuple[str, ...],
-    names: tuple[str, ...],
+    paths: Sequence[str],
+    names: Sequence[str],
     each: int | None = None,
 ) -> Panel:
     """The clips of one split and what both heads answer.
@@ -124,7 +129,7 @@ def panel(
     ]  # fmt: skip
     vectors = np.asarray(features[chosen], np.float32).mean(1)
 
-    def of(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    def of(texts: Sequence[str]) -> tuple[str, ...]:
         return tuple(texts[i] for i in chosen)
 
     return Panel(split, of(paths), of(names), vectors, of(before), of(after))
@@ -133,3 +138,21 @@ def panel(
 def _numbers(labels: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
     number = {label: i for i, label in enumerate(known)}
     return np.array([number.get(label, len(known)) for label in labels])
+
+
+def shown(benchmark: "Benchmark", split: "BenchmarkSplit", paths: Sequence[str]) -> tuple[str, ...]:
+    """What each of the clips shows: a subcategory of the split, or the label of another category.
+
+    Args:
+        paths: N of the benchmark's validation clips.
+
+    Raises:
+        CatsplitError: a clip that is in no set of the split.
+    """
+    names = (*benchmark.labels, *split.subcategories)
+    found = {}
+    for table in (benchmark.equivalent_set(split.coarse), benchmark.unrelated_set(split.coarse)):
+        found |= {path: names[row] for path, row in zip(table["path"], table["row"], strict=True)}
+    if missing := [path for path in paths if path not in found]:
+        raise CatsplitError(f'The clip {missing[0]} is in neither set of the split of "{split.coarse}".')
+    return tuple(found[path] for path in paths)
