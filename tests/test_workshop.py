@@ -56,7 +56,7 @@ def test_the_guide_has_the_measured_seconds_of_every_chapter() -> None:
     page = guide.GUIDE.read_text()
     for chapter in CHAPTERS:
         (row,) = re.findall(rf"^\| \[\]\(<{chapter}\.ipynb>\) \| (.+?) \| (\d+) \|", page, re.M)
-        assert row[0] == str(seconds[chapter])
+        assert row[0] == str(seconds.get(chapter, "not measured yet"))
         assert page.count(f"<!-- {chapter} -->") == 1
 
 
