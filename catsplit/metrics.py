@@ -140,18 +140,18 @@ def targets_of(
         CatsplitError: a clip of the sets has two targets, or no features without being in `skipped`.
     """
     place = {path: i for i, path in enumerate(paths)}
-    targets = torch.full((len(place),), -1)
+    targets = [-1] * len(place)
     known = set(skipped)
     for table in (equivalent, unrelated):
-        for path, row in zip(table["path"], table["row"], strict=True):
+        for path, row in zip(table["path"], map(int, table["row"]), strict=True):
             if path not in place:
                 if path in known:
                     continue
                 raise CatsplitError(f"The clip {path} has no features: extract them, or name it in skipped.")
             if targets[place[path]] not in (-1, row):
-                raise CatsplitError(f"The clip {path} has two targets, {int(targets[place[path]])} and {row}.")
+                raise CatsplitError(f"The clip {path} has two targets, {targets[place[path]]} and {row}.")
             targets[place[path]] = row
-    return targets
+    return torch.tensor(targets, dtype=torch.int64)
 
 
 def interval(values: Sequence[float] | Tensor, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
