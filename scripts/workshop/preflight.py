@@ -26,7 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LOWEST, BEYOND = (3, 11), (3, 14)
 GIGABYTE = 10**9
-INSTALLED_GIGABYTES, ROOM_GIGABYTES, MEMORY_GIGABYTES = 8, 1, 4
+INSTALLED_GIGABYTES, ROOM_GIGABYTES, MEMORY_GIGABYTES = 11, 1, 4  # pip keeps what it downloaded, too
 BROWSERS = ("firefox", "chromium", "chromium-browser", "google-chrome", "wslview")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PIP_NO_INDEX": "1"}
 
