@@ -76,7 +76,9 @@ class Explorer(widgets.VBox):
         for control in self.controls:
             control.observe(self._changed, "value")
         self.still.observe(lambda change: self._show_pictures(), "value")
-        outputs = [widgets.HTML(shown.STYLE), self._says, self._sentence, self._rates, self._sources, self._confusion]
+        tips = {control.description: _tip(control) for control in self.controls}
+        first_part = widgets.HTML(shown.STYLE + shown.explained(tips))
+        outputs = [first_part, self._says, self._sentence, self._rates, self._sources, self._confusion]
         super().__init__([*self.controls, *outputs, self.still, self._cards])
         self._update()
 
@@ -151,3 +153,7 @@ def _control(kind: type, description: str, tip: str, **settings: Any) -> widgets
     control = kind(description=description, layout={"width": "auto", "max_width": "44em"}, **settings)
     setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", tip)
     return control
+
+
+def _tip(control: widgets.Widget) -> str:
+    return control.tooltip if control.has_trait("tooltip") else control.description_tooltip

@@ -1,6 +1,7 @@
 """The split explorer's results as HTML: small tables on white, whatever the page around them is."""
 
 import html
+from collections.abc import Mapping
 
 from catsplit.widgets.explorer_names import LINE_BY_LINE
 from catsplit.widgets.explorer_rows import Source
@@ -36,6 +37,12 @@ NAMES = (
 def block(title: str, inside: str) -> str:
     """A titled part of the view; its tables scroll by themselves where they are too wide."""
     return f'<div class="split-explorer"><h4>{title}</h4><div class="wide">{inside}</div></div>'
+
+
+def explained(tips: Mapping[str, str]) -> str:
+    """What each control does, to be unfolded: a tooltip is out of reach of fingers and keys."""
+    rows = "".join(f"<li><b>{html.escape(name)}</b>: {html.escape(tip)}.</li>" for name, tip in tips.items())
+    return f'<details class="split-explorer"><summary>What the controls do</summary><ul>{rows}</ul></details>'
 
 
 def message(text: str) -> str:

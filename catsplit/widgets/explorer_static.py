@@ -148,7 +148,7 @@ def layout(data: dict[str, Any]) -> tuple["LayoutDOM", "CustomJS"]:
     cards = [column(frame, caption, width=120) for frame, caption in zip(frames, captions, strict=True)]
     wrap = {"styles": {"flex-wrap": "wrap"}, **wide}
     view = column(
-        row(*(column(control, width=230) for control in controls.values()), **wrap),
+        row(*(column(control, width=205) for control in controls.values()), **wrap),
         parts["sentence"], row(column(parts["rates"], parts["sources"], parts["confusion"], **wide), **wide),
         _figure(curve, here, strengths), still, row(*cards, **wrap), **wide,
     )  # fmt: skip
@@ -159,7 +159,7 @@ def _figure(curve: Any, here: Any, strengths: Sequence[str]) -> "LayoutDOM":
     from bokeh.plotting import figure
 
     plot = figure(
-        x_range=list(strengths), y_range=(0, 106), height=250, toolbar_location=None, tools="", max_width=560,
+        x_range=list(strengths), y_range=(0, 106), height=250, toolbar_location=None, tools="",
         x_axis_label="strength", y_axis_label="percent", sizing_mode="stretch_width",
     )  # fmt: skip
     lines = (("generality", "generality", 0, "circle", "solid"), ("locality", "locality", 1, "square", "solid"),
