@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 
 from catsplit.errors import CatsplitError
 from catsplit.widgets import page
-from catsplit.widgets.page import PICTURE, Interactive, clip_data
+from catsplit.widgets.page import FILM, PICTURE, Interactive, clip_data, film
 
 
 def clip(frames: int = 12) -> np.ndarray:
@@ -119,4 +119,37 @@ def test_it_works_in_a_browser_without_a_request(chromium: Browser, tmp_path: Pa
         assert width == (64 if motion == "reduce" else 32)
         assert picture.bounding_box()["width"] == 64
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert complaints == []
+
+
+def test_a_film_holds_its_frames_below_one_another():
+    frames = np.concatenate([clip(), clip()], 2)
+    one = film(frames, most=5, quality=95)
+    strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(one.strip.split(",")[1]))).convert("RGB")).astype(int)
+    assert (one.frames, one.shape, strip.shape) == (5, 2.0, (5 * 32, 64, 3))
+    for part, t in zip(np.split(strip, 5), (0, 3, 6, 8, 11), strict=True):
+        assert np.abs(part - frames[t]).mean() < 8
+    assert film(frames[:3]).frames == 3
+    with pytest.raises(CatsplitError, match="uint8"):
+        film(frames[0])
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_film_runs_or_stands(chromium: Browser, tmp_path: Path, motion: str):
+    one = film(clip())
+    code = PICTURE + FILM + f"document.body.innerHTML = film({json.dumps(one._asdict())}, 'a <clip>', 64)"
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset='utf-8'><title>A page</title><body><script>{code}</script>")
+    with chromium.new_context(reduced_motion=motion) as context:
+        complaints = watch(tab := context.new_page())
+        tab.goto(path.as_uri())
+        picture = tab.get_by_role("img", name="a <clip>")
+        box = picture.bounding_box()
+        assert (box["width"], box["height"]) == (64, 64)
+        looks = set()
+        for _ in range(8):
+            looks.add(picture.screenshot())
+            tab.wait_for_timeout(150)
+        assert len(looks) == 1 if motion == "reduce" else len(looks) > 2
+        assert picture.locator(".still").first.is_visible() == (motion == "reduce")
     assert complaints == []

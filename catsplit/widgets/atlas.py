@@ -41,7 +41,7 @@ def document(panel: Panel) -> dict:
     """What the page holds of one split: its clips, and for each state the columns of the map and of the matrix."""
     clips = [
         {"name": name, "answers": [before, after], "right": [bool(panel.right(s)[i]) for s in (0, 1)],
-         "moving": clip.moving, "still": clip.still}
+         **clip._asdict()}
         for i, (name, before, after, clip) in enumerate(
             zip(panel.names, panel.before, panel.after, panel.clips, strict=True)
         )

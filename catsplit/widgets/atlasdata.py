@@ -11,7 +11,7 @@ from catsplit.head import Head
 from catsplit.maps import Map
 from catsplit.metrics import Features, probabilities
 from catsplit.modifiers import Split
-from catsplit.widgets.page import ClipData
+from catsplit.widgets.page import Film
 
 if TYPE_CHECKING:
     from catsplit.benchmark import Benchmark
@@ -32,7 +32,7 @@ class Panel:
         vectors: (N, D), the mean over the views of each clip's features.
         before, after: N labels, what the two heads answer, over their whole label spaces.
         map: the clips' places.
-        clips: the N clips as pictures; none where only a figure is drawn.
+        clips: the N clips as films; none where only a figure is drawn.
     """
 
     split: Split
@@ -42,7 +42,7 @@ class Panel:
     before: tuple[str, ...]
     after: tuple[str, ...]
     map: Map | None = None
-    clips: tuple[ClipData, ...] = ()
+    clips: tuple[Film, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -82,8 +82,8 @@ class Panel:
         """The same with a map of its vectors."""
         return replace(self, map=draw(self.vectors))
 
-    def with_clips(self, read: Callable[[str], ClipData]) -> "Panel":
-        """The same with pictures of its clips, which `read` makes of a clip's path."""
+    def with_clips(self, read: Callable[[str], Film]) -> "Panel":
+        """The same with films of its clips, which `read` makes of a clip's path."""
         return replace(self, clips=tuple(read(path) for path in self.paths))
 
 

@@ -1,10 +1,11 @@
 """What the atlas does in the browser: one script for all its choices, which knows by `cb_obj` what was chosen."""
 
-from catsplit.widgets.page import PICTURE
+from catsplit.widgets.page import FILM, PICTURE
 
 # Bokeh calls it later, also for what it changed itself. `known` is how it left things: what is so already is no choice.
 SCRIPT = (
     PICTURE
+    + FILM
     + """
 const things = () => ({cell: cell.value, clip: clip.value, indices: String(points.selected.indices)});
 const known = points.known ?? {};
@@ -33,7 +34,7 @@ const show = i => {
   const one = split.clips[i];
   const answer = s => `${s ? "after" : "before"}: “${plain(one.answers[s])}” ${one.right[s] ? "✓ right" : "✗ wrong"}`;
   panel.text = '<div style="display: flex; gap: .8em; align-items: flex-start; flex-wrap: wrap">' +
-    `<div>${picture(one.moving, one.still, one.name, 128)}</div>` +
+    `<div>${film(one, one.name, 128)}</div>` +
     `<div style="flex: 1 1 120px"><b>${plain(one.name)}</b><br>` +
     [0, 1].map(s => s == when.active ? `<b>${answer(s)}</b>` : answer(s)).join("<br>") +
     `<br><span style="color: #444">clip ${i + 1} of ${split.clips.length}</span></div></div>`;
