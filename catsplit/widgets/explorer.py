@@ -18,7 +18,7 @@ from catsplit.widgets.page import clip_data
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 SHOTS = (0, 1, 2, 5, 10, 20)
 OWN = "my own"
-SIZE = 96  # of a clip, in pixels
+SIZE = 80  # of a clip, in pixels
 
 
 def explore(part: str = "A") -> "Explorer":
@@ -137,7 +137,7 @@ class Explorer(widgets.VBox):
         coarse = self.result.choice.coarse
         if coarse not in self._pictures:
             files = map(self._model.benchmark.path, self._model.clips(coarse))
-            self._pictures[coarse] = [clip_data(read_frames(file, SIZE), 20, 10, 50) for file in files]
+            self._pictures[coarse] = [clip_data(read_frames(file, SIZE), 10, 5) for file in files]
         pictures = self._pictures[coarse]
         while len(self._frames) < len(pictures):
             self._frames.append(widgets.HTML())
