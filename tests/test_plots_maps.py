@@ -1,0 +1,113 @@
+"""Maps as figures: what is drawn is what was given."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from test_atlas import made_panel
+
+from catsplit import plots
+from catsplit.errors import CatsplitError
+from catsplit.maps import Map
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def a_map(n: int = 12, seed: int = 0) -> Map:
+    return Map(np.random.default_rng(seed).standard_normal((n, 2)), 0.914, f"UMAP, 4 neighbours, seed {seed}")
+
+
+def drawn(ax: plt.Axes) -> dict[str, np.ndarray]:
+    """The marks of each label."""
+    return {line.get_label(): line.get_xydata() for line in ax.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_a_map_has_each_point_in_its_label_and_its_trust_in_its_title():
+    chart, labels = a_map(), ["to the left", "to the right", "upwards"] * 4
+    ax = plots.label_map(chart, labels, "Pushing")
+    for name, points in drawn(ax).items():
+        assert np.array_equal(points, chart.places[[label == name for label in labels]])
+    assert list(drawn(ax)) == ["to the left", "to the right", "upwards"]
+    looks = {(line.get_color(), line.get_marker()) for line in ax.get_lines()}
+    assert len({colour for colour, _ in looks}) == len({mark for _, mark in looks}) == 3
+    assert ax.get_title(loc="left") == "Pushing\nUMAP, 4 neighbours, seed 0\ntrustworthiness 0.91"
+    assert not len(ax.get_xticks())
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == list(drawn(ax))
+
+
+def test_small_multiples_draw_each_map_with_its_own_labels_or_all_with_one():
+    charts, labels = [a_map(seed=seed) for seed in range(4)], ["one", "other"] * 6
+    axes = plots.label_maps(charts, labels, ["a", "b", "c", "d"])
+    for ax, chart in zip(axes, charts, strict=True):
+        assert np.array_equal(drawn(ax)["other"], chart.places[1::2])
+        assert chart.made in ax.get_title(loc="left")
+    assert [bool(ax.get_legend()) for ax in axes] == [False] * 4
+    each = [labels, ["all"] * 12, labels[::-1], ["x"] * 12]
+    axes = plots.label_maps(charts, each, columns=2)
+    assert [list(drawn(ax)) for ax in axes] == [["one", "other"], ["all"], ["other", "one"], ["x"]]
+    assert all(ax.get_legend() for ax in axes)
+
+
+def test_arrows_lead_from_a_row_to_its_new_rows():
+    chart, labels = a_map(6), ["Push", "Pull", "Push to the left", "Push to the right", "Wave", "Rest"]
+    kinds = ["coarse", "untouched", "new", "new", "untouched", "untouched"]
+    ax = plots.row_map(chart, labels, kinds, [("Push", labels[2]), ("Push", labels[3])], named=["Push"])
+    arrows = [text for text in ax.texts if text.get_text() == ""]
+    assert [(tuple(a.xyann), tuple(a.xy)) for a in arrows] == [
+        (tuple(chart.places[0]), tuple(chart.places[2])),
+        (tuple(chart.places[0]), tuple(chart.places[3])),
+    ]
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["Push"]
+    assert np.array_equal(drawn(ax)["new"], chart.places[2:4])
+
+
+def test_names_are_written_once_and_apart():
+    chart = a_map(20)
+    names = [f"modifier number {i // 2}" for i in range(20)]
+    ax = plots.name_map(chart, names, ["a kind", "another kind"] * 10)
+    assert sorted(text.get_text() for text in ax.texts) == sorted(set(names))
+    for text in ax.texts:
+        mine = chart.places[[name == text.get_text() for name in names]]
+        assert any(np.array_equal(text.xy, place) for place in mine)
+    ax.figure.canvas.draw()
+    # Of the text alone, without the thin line that leads to it.
+    boxes = [plt.Text.get_window_extent(text) for text in ax.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    frame = ax.get_window_extent()
+    assert all(frame.x0 - 1 <= box.x0 and box.x1 <= frame.x1 + 1 for box in boxes)
+
+
+def test_a_split_stands_in_four_pictures():
+    panel = made_panel()
+    axes = plots.split_map(panel)
+    for state in (0, 1):
+        places = np.concatenate([line.get_xydata() for line in axes[state, 0].get_lines() if len(line.get_xdata())])
+        assert {tuple(place) for place in places} == {tuple(place) for place in panel.map.places}
+        white = [line.get_xydata() for line in axes[state, 0].get_lines() if line.get_mfc() == "white"]
+        hollow = [place for places in white for place in places]
+        wrong = panel.map.places[~panel.right(state)]
+        assert {tuple(place) for place in hollow} == {tuple(place) for place in wrong}
+        counts = [int(text.get_text().split("\n")[0]) for text in axes[state, 1].texts]
+        assert counts == panel.counts(state).ravel().tolist()
+    assert "trustworthiness" in axes[0, 0].get_title(loc="left")
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.label_map(a_map(), ["one"] * 11), "places of a map"),
+        (lambda: plots.label_map(a_map(), list("abcdefghijkl")), "tells 8 labels apart, not 12"),
+        (lambda: plots.label_maps([a_map(), a_map()], [["one"] * 12]), "as many lists"),
+        (lambda: plots.row_map(a_map(2), ["a", "b"], ["x", "y"], [("a", "c")]), 'no row "c"'),
+        (lambda: plots.name_map(a_map(), ["one"] * 3, ["kind"] * 12), "names on a map"),
+    ],
+)
+def test_errors(draw, message):
+    with pytest.raises(CatsplitError, match=message):
+        draw()
