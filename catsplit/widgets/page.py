@@ -5,6 +5,7 @@ is written in CustomJS.
 """
 
 import base64
+import gzip
 import hashlib
 import html
 import io
@@ -19,13 +20,22 @@ from catsplit.gallery import animation, still
 if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
-MOST_BYTES = 5_000_000  # of one view; a page may have 6 MB in all
+MOST_BYTES = 4_000_000  # of one view; a page may have 6 MB in all, and two are the scripts of all pages
 
 # Light whatever the page is, as the figures are; what a browser draws by itself (lists, buttons) is told so, too.
 _STYLE = (
     "background: white; color: black; color-scheme: light; padding: .6em; border-radius: 4px; "
     "box-sizing: border-box; max-width: 100%"
 )
+
+# As the page's own script, because Bokeh looks for itself among what is global.
+_UNPACK = """(async () => {
+  const packed = Uint8Array.from(atob("PACKED"), letter => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.append(script);
+})();"""
 
 # JavaScript for callbacks: `picture(moving, still, text, width)` is the HTML of a clip that stands still for readers
 # whose system asks for less motion.
@@ -57,8 +67,13 @@ const film = (one, text, width) => {
 class Interactive:
     """A Bokeh layout that a notebook shows when it is a cell's last value, or by `display`.
 
-    About 1.3 MB for Bokeh's own scripts, 1.7 MB with widgets, so a page should have one. A view that is made twice
-    from the same data is the same HTML.
+    About half a megabyte for Bokeh's own scripts, which are packed, so a page should have one. A view that is made
+    twice from the same data is the same HTML.
+
+    Attributes:
+        name: as given.
+        script: the JavaScript that shows the view, without Bokeh's own.
+        html: all of it.
 
     Args:
         layout: what is shown; `sizing_mode="stretch_width"` lets it shrink on a phone. A layout serves one view.
@@ -79,12 +94,11 @@ class Interactive:
         script, place = _settled(script, place)
         # Only the bundles that these models need.
         bundle = bundle_for_objs_and_resources([layout], INLINE)
-        scripts = "\n".join(f"<script>\n{text}\n</script>" for text in [*bundle.js_raw, script])
-        self.name = name
+        self.name, self.script = name, script
         self.html = (
             f'<div class="catsplit-view" role="group" aria-label="{html.escape(name)}" style="{_STYLE}">'
             f"<noscript>This view needs JavaScript. The figure beside it shows the same, standing still.</noscript>"
-            f"{place}</div>\n{scripts}"
+            f"{place}</div>\n<script>\n{_packed([*bundle.js_raw, script])}\n</script>"
         )
         if len(self.html) > MOST_BYTES:
             raise CatsplitError(
@@ -153,6 +167,12 @@ def _thinned(frames: np.ndarray, most: int) -> np.ndarray:
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype != np.uint8:
         raise CatsplitError(f"A clip's frames must be (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}.")
     return frames[np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)]
+
+
+def _packed(scripts: list[str]) -> str:
+    """A script that unpacks these and runs them in their order."""
+    packed = base64.b64encode(gzip.compress("\n;\n".join(scripts).encode(), mtime=0)).decode()
+    return _UNPACK.replace("PACKED", packed)
 
 
 def _address(webp: bytes) -> str:
