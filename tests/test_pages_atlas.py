@@ -183,7 +183,8 @@ def test_every_choice_is_reached_by_the_tab_key(tab: Page, view: Locator):
                 """() => {
                   let one = document.activeElement;
                   while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
-                  return [one.tagName, one.closest(".bk-input-group")?.innerText.split("\\n")[0] ?? one.innerText].join();
+                  const group = one.closest(".bk-input-group") ?? one;
+                  return [one.tagName, group.innerText.split("\\n")[0]].join();
                 }"""
             )
         )
