@@ -138,9 +138,11 @@ class Model:
             splits = [self.split(choice) for choice in mine]
             for split, truth in dict.fromkeys(splits):
                 places = [i for i, one in enumerate(splits) if one == (split, truth)]
-                measured = self._measure(split, truth, [rows[i] for i in places])
-                for i, outcome in zip(places, measured, strict=True):
-                    self._made[mine[i]] = _Made(split, truth, begun[i][1], *outcome)
+                # Copies nearly tie, and rounding differs with the company that rows are multiplied in.
+                alone = [i for i in places if mine[i].method == "copies" and not mine[i].shots]
+                for lot in [[i for i in places if i not in alone], *([i] for i in alone)]:
+                    for i, outcome in zip(lot, self._measure(split, truth, [rows[i] for i in lot]), strict=True):
+                        self._made[mine[i]] = _Made(split, truth, begun[i][1], *outcome)
 
     def _begun(self, choice: Choice) -> tuple[Rows, tuple[Source, ...]]:
         """The rows before they have seen any clip, and their sources."""

@@ -1,0 +1,215 @@
+"""The split explorer of the built page: chosen by keys, it shows the numbers that the package computes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+from catsplit.text import encoder
+from catsplit.widgets.explorer_model import Model, stage_model
+from catsplit.widgets.explorer_state import Choice
+
+CONTROLS = ("Category", "Names", "Method", "Clips to learn from, of each")
+FIRST = ("Pushing something", "paraphrased", "retrieval", 1.0, 0)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return stage_model("A", encoder(), progress=False)
+
+
+def opened(tab: Page, pages: Path) -> Locator:
+    tab.goto((pages / "book" / "10-explorer.html").as_uri())
+    view = tab.locator(".catsplit-view")
+    view.get_by_role("status").wait_for()
+    return view
+
+
+@pytest.fixture
+def view(tab: Page, pages: Path) -> Locator:
+    return opened(tab, pages)
+
+
+def listed(view: Locator, name: str) -> Locator:
+    """A list by its title."""
+    return view.get_by_label(name, exact=True)
+
+
+def shown(view: Locator) -> dict[str, object]:
+    """What the reader sees."""
+    return {
+        "sentence": view.get_by_role("status").inner_text(),
+        "rates": view.locator("td.number").all_inner_texts()[:15],
+        "sources": view.get_by_role("heading", name="Where the new rows come from").locator("xpath=..").inner_text(),
+        "counts": view.locator("td.cell").all_inner_texts(),
+        "answers": view.locator(".fine").all_inner_texts(),
+        "pictures": view.locator("img").evaluate_all("pictures => pictures.map(picture => picture.src)"),
+    }
+
+
+def expected(model: Model, coarse: str, wording: str, method: str, strength: float, shots: int) -> dict[str, object]:
+    found = model.result(Choice(coarse, model.known[wording][coarse].subcategories, method, strength, shots))
+    rates, control = ([100 * rate for rate in rates] for rates in (found.rates, found.control))
+    gaps = [f"{a - b:+.1f}".replace("-", "−") for a, b in zip(rates, control, strict=True)]
+    return {
+        "rates": [*(f"{rate:.1f}" for rate in rates + control), *gaps],
+        "counts": [str(count) for count in found.counts.ravel()],
+        "answers": [f"{'✓ right' if a.right else '✗ wrong'}: {a.answer}" for a in found.answers],
+    }
+
+
+def choose(view: Locator, coarse: str, wording: str, method: str, strength: float, shots: int) -> None:
+    for name, value in zip(CONTROLS, (coarse, wording, method, str(shots)), strict=True):
+        listed(view, name).select_option(value)
+    move_to(view, f"{strength:g}")
+
+
+def move_to(view: Locator, strength: str) -> None:
+    """Press the arrow keys until the slider says so."""
+    handle = view.locator(".noUi-handle")
+    handle.focus()
+    for _ in range(4):
+        handle.press("ArrowLeft")
+    for _ in range(4):
+        if f"strength {strength}" in re.sub(r"[.,](?= |$)", "", view.get_by_role("status").inner_text()) + " ":
+            return
+        handle.press("ArrowRight")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        FIRST, ("Dropping something", "exact", "alignment", 4.0, 0),
+        ("Stacking things", "paraphrased", "ridge", 0.5, 5), ("Squeezing something", "exact", "random entries", 0.5, 0),
+        ("Blowing on something", "paraphrased", "retrieval, coherent", 2.0, 1),
+    ],
+    ids=lambda choice: "-".join(map(str, choice)),
+)  # fmt: skip
+def test_the_page_shows_the_packages_numbers(view: Locator, model: Model, choice: tuple) -> None:
+    choose(view, *choice)
+    seen = shown(view)
+    assert f"“{choice[0]}” by {choice[2]}, strength {choice[3]:g}" in seen["sentence"]
+    assert {name: seen[name] for name in ("rates", "counts", "answers")} == expected(model, *choice)
+    wording = model.known[choice[1]][choice[0]]
+    sources = model.result(Choice(choice[0], wording.subcategories, choice[2], choice[3], choice[4])).sources
+    for source in sources:
+        assert source.name in seen["sources"]
+        assert source.entry in seen["sources"]
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [("Category", set()), ("Names", {"pictures"}), ("Method", {"pictures"}), ("Strength", {"pictures", "sources"}),
+     ("Clips to learn from, of each", {"pictures", "sources"})],
+)  # fmt: skip
+def test_every_control_can_be_worked_by_keys_and_changes_what_is_shown(
+    view: Locator, tab: Page, name: str, same: set[str]
+) -> None:
+    """From a split that goes wrong, so that there is something to change."""
+    choose(view, "Blowing on something", "paraphrased", "retrieval", 1.0, 0)
+    before = shown(view)
+    control = view.locator(".noUi-handle") if name == "Strength" else listed(view, name)
+    control.focus()
+    tab.keyboard.press("ArrowUp" if name == "Names" else "ArrowRight" if name == "Strength" else "ArrowDown")
+    if name == "Strength":
+        tab.keyboard.press("ArrowRight")  # from one to four
+    after = shown(view)
+    assert after["sentence"] != before["sentence"]
+    assert {part for part in before if before[part] == after[part]} == same
+
+
+def test_without_strength_every_row_is_a_copy(view: Locator) -> None:
+    choose(view, "Squeezing something", "exact", "alignment", 0.0, 0)
+    assert shown(view)["sources"].count("a copy of the coarse row") == 2
+
+
+def test_all_controls_are_reached_by_the_tab_key(view: Locator, tab: Page) -> None:
+    listed(view, "Category").focus()
+    reached = []
+    for _ in range(5):
+        reached.append(
+            tab.evaluate(
+                """() => {
+                let element = document.activeElement;
+                while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+                return element.tagName == "DIV" ? "handle" : element.value}"""
+            )
+        )
+        tab.keyboard.press("Tab")
+    assert reached == ["Pushing something", "paraphrased", "retrieval", "handle", "0"]
+
+
+def test_clips_move_until_they_are_stopped(view: Locator, tab: Page) -> None:
+    clip = view.locator("img").first
+    clip.scroll_into_view_if_needed()
+
+    def looks() -> int:
+        found = set()
+        for _ in range(8):
+            found.add(clip.screenshot())
+            tab.wait_for_timeout(170)
+        return len(found)
+
+    assert looks() > 2
+    box = view.get_by_role("checkbox")
+    box.focus()
+    tab.keyboard.press("Space")
+    tab.wait_for_timeout(200)
+    assert looks() == 1
+
+
+def test_clips_stand_still_for_those_who_ask_for_less_motion(chromium: Browser, pages: Path) -> None:
+    def pictures(motion: str) -> list[str]:
+        with chromium.new_context(reduced_motion=motion) as context:
+            images = opened(context.new_page(), pages).locator("img")
+            images.first.wait_for()
+            return images.evaluate_all("all => all.map(one => one.currentSrc)")
+
+    moving, still = pictures("no-preference"), pictures("reduce")
+    assert len(moving) == len(still) == 8
+    assert not set(moving) & set(still)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_choice_makes_the_page_wider_than_the_screen(chromium: Browser, pages: Path, width: int) -> None:
+    with chromium.new_context(viewport={"width": width, "height": 900}) as context:
+        tab = context.new_page()
+        view = opened(tab, pages)
+        for coarse in ("Sliding two things on ice", "Dropping something", "Taking something in a lift"):
+            choose(view, coarse, "paraphrased", "retrieval, coherent", 4.0, 5)
+            assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_the_linked_pictures_follow_the_slider_without_a_kernel(tab: Page, pages: Path) -> None:
+    tab.goto((pages / "book" / "10-explorer.html").as_uri())
+    handle = tab.locator(".widget-slider .noUi-handle")
+    handle.wait_for()
+
+    def picture() -> list[str]:
+        seen = tab.locator(".jupyter-widgets img:visible").evaluate_all("all => all.map(one => one.alt)")
+        return [re.match(r"The plane at strength (\S+):", text).group(1) for text in seen]
+
+    handle.scroll_into_view_if_needed()
+    assert picture() == ["1"]
+    handle.focus()
+    for key, strength in (
+        ("ArrowRight", "1.5"),
+        ("ArrowRight", "2"),
+        ("ArrowLeft", "1.5"),
+        ("Home", "0"),
+        ("End", "4"),
+    ):
+        tab.keyboard.press(key)
+        tab.wait_for_timeout(150)
+        assert picture() == [strength]
+    assert tab.locator(".widget-slider .widget-readout").inner_text() == "4"
+
+
+def test_the_live_explorer_is_not_there_dead(tab: Page, pages: Path) -> None:
+    opened(tab, pages)
+    assert tab.locator("article textarea, article .widget-dropdown").count() == 0
+    state = tab.locator('script[type="application/vnd.jupyter.widget-state+json"]').inner_text()
+    assert "TextareaModel" not in state
+    assert len(state) < 600_000
+    assert "explore(" in tab.locator("article").inner_text()
