@@ -57,6 +57,19 @@ def test_a_page_fits_its_width_and_its_pictures_have_texts(
         assert [text for text in texts if len(text) < 10 or re.search(r"_images|^[0-9a-f]{20}", text)] == []
 
 
+def test_a_wide_figure_can_be_read_on_a_phone(chromium: Browser, pages: Path) -> None:
+    """It keeps a width at which its letters are legible, and moves sideways within its cell, by keys too."""
+    with chromium.new_context(viewport={"width": 390, "height": 900}) as context:
+        tab = opened(context.new_page(), pages, "05-retrieval")
+        tab.wait_for_selector("img.wide-figure")
+        figure = tab.locator("img.wide-figure").first
+        assert figure.bounding_box()["width"] > 500
+        cell = figure.locator("xpath=..")
+        cell.focus()
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_function("cell => cell.scrollLeft > 0", arg=cell.element_handle())
+
+
 def test_a_page_and_the_book_have_their_sizes(pages: Path) -> None:
     def size(path: Path) -> int:
         return path.stat().st_size
