@@ -1,5 +1,6 @@
 """The split explorer: what it shows is what the plain way computes, live and in the page without a kernel."""
 
+import html
 import json
 import re
 import shutil
@@ -306,8 +307,8 @@ def test_controls_can_be_named_and_worked_and_wait_for_the_end_of_typing(explore
     for control in (*explorer.controls, explorer.still):
         assert control.description
         assert len(control.tooltip) > 20
-    help_text = next(child.value for child in explorer.children if "<details" in getattr(child, "value", ""))
-    assert all(control.tooltip in help_text for control in explorer.controls)
+    help_text = next(child.value for child in explorer.children if "<details" in str(getattr(child, "value", "")))
+    assert all(control.tooltip in html.unescape(help_text) for control in explorer.controls)
     assert explorer.names.continuous_update is False
     assert explorer.strength.continuous_update is False
     assert [value for _, value in explorer.strength.options] == list(STRENGTHS)
