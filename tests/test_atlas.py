@@ -39,7 +39,8 @@ def made_clips(n: int = 60, seed: int = 1) -> tuple[torch.Tensor, list[str], lis
 def made_panel(each: int | None = None) -> Panel:
     features, paths, names = made_clips()
     frames = np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), np.uint8)
-    one = panel(SPLIT, *heads(), features, paths, names, each=each)
+    one = panel(SPLIT, *heads(), features, paths, names)
+    one = one.first(each) if each else one
     return one.with_map(lambda vectors: pca(vectors, near=5)).with_clips(lambda path: film(frames))
 
 
@@ -90,9 +91,15 @@ def test_each_clip_is_in_one_cell_and_right_where_it_should_be():
             assert right == (one == (SPLIT.coarse if not state and name in FINE else name))
 
 
-def test_each_takes_the_first_clips_of_a_subcategory():
-    _, paths, names = made_clips()
+def test_the_first_clips_are_the_first_of_each_subcategory():
+    (_, paths, names), whole = made_clips(), made_panel()
     some = made_panel(each=5)
+    for i, path in enumerate(some.paths):
+        j = whole.paths.index(path)
+        assert (some.names[i], some.before[i], some.after[i]) == (whole.names[j], whole.before[j], whole.after[j])
+        assert np.array_equal(some.vectors[i], whole.vectors[j])
+    assert sum(name not in FINE for name in some.names) == sum(name not in FINE for name in whole.names)
+    assert whole.first(5).map is None
     assert some.counts(1)[:2].sum(1).tolist() == [5, 5]
     assert some.paths[:5] == tuple(path for path, name in zip(paths, names, strict=True) if name == FINE[0])[:5]
 

@@ -167,6 +167,7 @@ def _layout(splits: list[dict]) -> tuple["LayoutDOM", "CustomJS"]:
     matrix.grid.visible = False
     for axis in matrix.axis:
         axis.update(axis_line_color=None, major_tick_line_color=None, major_label_text_color="black")
+        axis.update(major_label_text_font_size="10px", axis_label_standoff=4)
     look = {"source": grid, "width": 0.96, "height": 0.94, "line_color": "#D55E00", "line_width": "edge"}
     matrix.rect("x", "y", fill_color="fill", nonselection_alpha=1, **look)
     matrix.text("x", "y", text="text", text_color="ink", source=grid, text_align="center", text_baseline="middle",
@@ -182,8 +183,8 @@ def _layout(splits: list[dict]) -> tuple["LayoutDOM", "CustomJS"]:
         source.selected.js_on_change("indices", act)
     every.js_on_click(act)
     place.add_tools(HoverTool(renderers=[dots], tooltips=None, callback=act))
-    left = column(place, note, legend, styles={"flex": "1.2 1 300px", "min-width": "0"})
-    right = column(panel, matrix, styles={"flex": "1 1 260px", "min-width": "0"})
+    left = column(place, note, legend, styles={"flex": "1 1 300px", "min-width": "0"})
+    right = column(panel, matrix, styles={"flex": "1 1 280px", "min-width": "0"})
     wrap = {"styles": {"flex-wrap": "wrap"}, "sizing_mode": "stretch_width"}
     parts = row(category, when, **wrap), row(left, right, **wrap), row(cell, clip, every, **wrap), chosen
     return column(*parts, sizing_mode="stretch_width"), act

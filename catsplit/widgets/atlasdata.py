@@ -78,6 +78,14 @@ class Panel:
         np.add.at(table, (self.shown, self.answered(state)), 1)
         return table
 
+    def first(self, each: int) -> "Panel":
+        """The same with the first clips of each subcategory, and all of other categories; it needs a new map."""
+        shown = self.shown
+        of_split = len(self.split.subcategories)
+        kept = [i for i, line in enumerate(shown) if line == of_split or (shown[:i] == line).sum() < each]
+        lists = {name: tuple(getattr(self, name)[i] for i in kept) for name in ("paths", "names", "before", "after")}
+        return replace(self, **lists, vectors=self.vectors[kept], map=None, clips=())
+
     def with_map(self, draw: Callable[[np.ndarray], Map]) -> "Panel":
         """The same with a map of its vectors."""
         return replace(self, map=draw(self.vectors))
@@ -94,7 +102,6 @@ def panel(
     features: Features,
     paths: Sequence[str],
     names: Sequence[str],
-    each: int | None = None,
 ) -> Panel:
     """The clips of one split and what both heads answer.
 
@@ -103,7 +110,6 @@ def panel(
         features: (N, V, D) of any clips, those of the split among them.
         paths: the N clips.
         names: N labels, what they show: subcategories of the split, or labels of other categories.
-        each: at most so many clips of each subcategory, the first ones.
 
     Raises:
         CatsplitError: numbers that don't fit, or a subcategory without a clip.
@@ -121,7 +127,7 @@ def panel(
         own = [i for i, name in enumerate(names) if name == subcategory]
         if not own:
             raise CatsplitError(f'No clip shows "{subcategory}": an atlas needs one or more of each subcategory.')
-        chosen += own[:each]
+        chosen += own
     ours = {split.coarse, *split.subcategories}
     chosen += [
         i for i, name in enumerate(names)

@@ -158,7 +158,7 @@ def film(frames: np.ndarray, most: int = 8, quality: int = 30) -> Film:
 
     frames = _thinned(frames, most)
     file = io.BytesIO()
-    Image.fromarray(np.concatenate(list(frames))).save(file, "WEBP", quality=quality, method=6)
+    Image.fromarray(np.concatenate(list(frames))).save(file, "WEBP", quality=quality, method=4)
     return Film(_address(file.getvalue()), len(frames), round(frames.shape[2] / frames.shape[1], 3))
 
 
