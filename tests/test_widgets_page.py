@@ -156,3 +156,13 @@ def test_a_film_runs_or_stands(chromium: Browser, tmp_path: Path, motion: str):
         assert len(looks) == 1 if motion == "reduce" else len(looks) > 2
         assert picture.locator(".still").first.is_visible() == (motion == "reduce")
     assert complaints == []
+
+
+def test_an_old_browser_is_told_so(chromium: Browser, tmp_path: Path):
+    path = tmp_path / "page.html"
+    text = Interactive(layout(), "Three points.").html
+    path.write_text(f"<!doctype html><title>A page</title><script>delete window.DecompressionStream</script>{text}")
+    with chromium.new_context() as context:
+        tab = context.new_page()
+        tab.goto(path.as_uri())
+        tab.wait_for_selector("text=needs a newer browser")

@@ -35,7 +35,10 @@ _UNPACK = """(async () => {
   const script = document.createElement("script");
   script.textContent = await new Response(stream).text();
   document.head.append(script);
-})();"""
+})().catch(problem => {
+  for (const view of document.querySelectorAll(".catsplit-view")) view.textContent = "This view needs a newer browser.";
+  throw problem;
+});"""
 
 # JavaScript for callbacks: `picture(moving, still, text, width)` is the HTML of a clip that stands still for readers
 # whose system asks for less motion.
