@@ -18,11 +18,12 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Where it is set, every test and every chapter compiles PyTorch's Python files again, a quarter of a minute each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup web benchmark book test minutes address lock strip clean
+.PHONY: help setup web benchmark book test workshop minutes address lock strip clean
 
 help:
 	@echo "make book    set up, prepare the embedded benchmark, run every chapter, build the book"
 	@echo "make test    set up, prepare the embedded benchmark, lint, unit tests, run every chapter as a test"
+	@echo "make workshop   of the book that was built, pack what a room of thirty needs into one file"
 	@echo "make minutes run every chapter and write into the pages how long each took"
 	@echo "make address URL=https://github.com/OWNER/NAME    change the repository's address everywhere"
 	@echo "make lock    resolve requirements.lock again (make lock UPGRADE=--upgrade for newer versions)"
@@ -51,10 +52,15 @@ test: benchmark web
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests
 
+# Of the book as make book built it.
+workshop: benchmark web
+	@$(BIN)/python scripts/workshop/build.py
+
 # On a machine that does nothing else.
 minutes: benchmark
 	$(BIN)/python -m pytest -q tests/test_chapters.py
 	$(PYTHON) scripts/minutes.py
+	$(BIN)/python scripts/workshop/guide.py
 
 address:
 	@$(PYTHON) scripts/set_address.py '$(URL)'
