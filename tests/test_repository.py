@@ -90,7 +90,11 @@ def test_lock_gives_every_python_the_same_versions() -> None:
     """Another encoder or another random generator would give another book."""
     linux = [pins(machine) for machine in MACHINES if machine["platform_machine"] == "x86_64"]
     assert len(linux) == 3
-    assert not [name for name in linux[0] if any(pinned[name] != linux[0][name] for pinned in linux)]
+    names = set().union(*linux)
+    # An older Python may need a package more, such as one that stands in for what a newer one has itself.
+    held = {name: [pinned[name] for pinned in linux if name in pinned] for name in names}
+    assert not [name for name, versions in held.items() if any(other != versions[0] for other in versions)]
+    assert [name for name in names if len(held[name]) < 3] == ["overrides"]
 
 
 def test_runtime_dependencies_have_lower_bounds_only() -> None:

@@ -20,3 +20,8 @@ document.addEventListener("DOMContentLoaded", () => {
     else figure.addEventListener("load", () => keepWide(figure));
   }
 });
+
+// Jupyter's widgets speak to MathJax as to its second version, and here is the third.
+addEventListener("DOMContentLoaded", () => {
+  if (window.MathJax) MathJax.Hub ??= {Queue: ([, , element]) => MathJax.typesetPromise?.([element])};
+});
