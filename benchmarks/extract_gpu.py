@@ -22,12 +22,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from catsplit.backbones import ModuleBackbone, accelerated, from_module
-from catsplit.basemodels import FramesFirst, PlainAnswer
-from catsplit.decoding import decoded
+from catsplit.extraction.decoding import decoded
 from catsplit.features import extract
+from catsplit.models.base import FramesFirst, PlainAnswer
+from catsplit.models.videomae import network
 from catsplit.paths import atomic_path
 from catsplit.video import PRESETS, Sampling
-from catsplit.videomae import network
 
 QUICK = Sampling(frames=4, segments=2, crops=3, short_side=32, crop_size=32)
 FILES = 32  # distinct ones; the clips are links to them

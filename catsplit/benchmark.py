@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catsplit import layout
-from catsplit.benchmark_reader import read_taxonomy
-from catsplit.benchmark_writer import write_benchmark
-from catsplit.clipindex import ClipIndex
+from catsplit.datasets import layout
+from catsplit.datasets.clipindex import ClipIndex
+from catsplit.datasets.reader import read_taxonomy
+from catsplit.datasets.writer import write_benchmark
 from catsplit.errors import BenchmarkError
 from catsplit.taxonomy import Taxonomy
-from catsplit.wordings import read_wordings, reworded
+from catsplit.words.wordings import read_wordings, reworded
 
 if TYPE_CHECKING:
     import pandas as pd

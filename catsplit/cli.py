@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from catsplit import commands, training
+from catsplit import commands
 from catsplit.errors import CatsplitError
+from catsplit.training import base as training
 
 
 def _stage(commands_of: argparse._SubParsersAction) -> None:

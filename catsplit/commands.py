@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from catsplit.errors import CatsplitError
 
 if TYPE_CHECKING:
+    from catsplit.datasets.subjects import Subject
     from catsplit.head import Head, Rows
-    from catsplit.subjects import Subject
     from catsplit.taxonomy import Taxonomy
 
 
@@ -38,7 +38,7 @@ def stage_evidence(args: argparse.Namespace) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    from catsplit.check import check as checked
+    from catsplit.datasets.check import check as checked
 
     report = checked(args.folder, args.videos, deep=args.deep)
     print(report)
@@ -77,7 +77,8 @@ def sweep(args: argparse.Namespace) -> None:
 def tables(args: argparse.Namespace) -> None:
     import pandas as pd
 
-    from catsplit import results, tabletext
+    from catsplit.tables import results
+    from catsplit.tables import text as tabletext
 
     found = pd.concat([results.read(path) for path in args.results], ignore_index=True)
     if args.out is None:
@@ -89,10 +90,10 @@ def tables(args: argparse.Namespace) -> None:
 
 def split(args: argparse.Namespace) -> None:
     from catsplit import text
-    from catsplit.layout import choices
+    from catsplit.datasets.layout import choices
     from catsplit.methods import ZERO_SHOT, Ground
-    from catsplit.modifier_text import extract_modifiers
     from catsplit.modifiers import groups_in
+    from catsplit.words.modifier_text import extract_modifiers
 
     if args.method not in ZERO_SHOT:
         raise CatsplitError(f'There is no method "{args.method}" ({choices(args.method, tuple(ZERO_SHOT))}).')
@@ -116,7 +117,7 @@ def split(args: argparse.Namespace) -> None:
 
 
 def head(args: argparse.Namespace) -> None:
-    from catsplit.headfile import read_head, read_labels
+    from catsplit.models.headfile import read_head, read_labels
 
     found = read_head(args.weights, read_labels(args.labels), args.layer)
     found.save(args.out)
@@ -124,9 +125,9 @@ def head(args: argparse.Namespace) -> None:
 
 
 def groups(args: argparse.Namespace) -> None:
-    from catsplit.grouping import propose_groups
     from catsplit.head import Head
     from catsplit.taxonomy import Taxonomy
+    from catsplit.words.grouping import propose_groups
 
     labels = Head.load(args.head).labels
     found = propose_groups(labels)
@@ -169,7 +170,7 @@ def _told(coarse: str, rows: "Rows") -> str:
 
 
 def _subjects(args: argparse.Namespace) -> list["Subject"]:
-    from catsplit import subjects
+    from catsplit.datasets import subjects
 
     if args.benchmark == "stage":
         return [subjects.of_stage(part) for part in args.parts or "AB"]

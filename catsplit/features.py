@@ -14,8 +14,8 @@ import numpy as np
 
 from catsplit.backbones import Backbone
 from catsplit.errors import CacheError, CatsplitError, ClipError
-from catsplit.extraction import Job, Made, make, make_shards, stale
-from catsplit.featurestore import Skipped, Store, key
+from catsplit.extraction.shards import Job, Made, make, make_shards, stale
+from catsplit.extraction.store import Skipped, Store, key
 from catsplit.paths import atomic_path, cache_dir
 from catsplit.video import Sampling
 
@@ -121,7 +121,7 @@ def extract(
             views if that is less. A batch ends with its shard of 128.
         progress: show a bar, in a terminal or notebook, while features are made.
         cache: folder in place of `catsplit.paths.cache_dir()`.
-        run: what makes the shards, if not this process alone; see `catsplit.distributed.extract`.
+        run: what makes the shards, if not this process alone; see `catsplit.extraction.distributed.extract`.
 
     Raises:
         ClipError: a clip can't be read and on_error is "raise", or none can.

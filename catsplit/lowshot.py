@@ -18,9 +18,9 @@ from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.metrics import Features, as_features
 from catsplit.modifiers import Split
-from catsplit.recipe import PUBLISHED, Recipe
-from catsplit.shots import check_clips, check_targets, edited_head, extended, hold_out, random_rows, sample
-from catsplit.sidebyside import train_rows
+from catsplit.training.recipe import PUBLISHED, Recipe
+from catsplit.training.shots import check_clips, check_targets, edited_head, extended, hold_out, random_rows, sample
+from catsplit.training.sidebyside import train_rows
 
 __all__ = [
     "PUBLISHED",

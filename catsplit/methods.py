@@ -13,13 +13,13 @@ from torch import Tensor
 from catsplit import alignment as aligned
 from catsplit import controls, lowshot
 from catsplit.alignment import Alignment
+from catsplit.datasets.layout import choices
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
-from catsplit.layout import choices
 from catsplit.metrics import Features, Scores
 from catsplit.modifiers import Dictionary, Split
-from catsplit.results import ALL
 from catsplit.retrieval import Encode, retrieve
+from catsplit.tables.results import ALL
 
 
 @dataclass(eq=False)

@@ -132,6 +132,12 @@ def new_rows(head: Head, split: Split, vectors: Tensor, origins: Sequence[Mappin
     return Rows(zip(split.subcategories, rows, strict=True), dict(zip(split.subcategories, described, strict=True)))
 
 
+def strengthened(head: Head, coarse: str, rows: Rows, strength: float) -> Rows:
+    """Rows w_c + s·(w_j - w_c): `strength` times as far from the coarse row, where 0 is the coarse row itself."""
+    start = head[coarse]
+    return Rows({name: start + strength * (row - start) for name, row in rows.items()}, rows.origins, rows.biases)
+
+
 def check_split(head: Head, split: Split) -> None:
     """Raise HeadError unless the split's category is in the head and each subcategory has a modifier text."""
     head.index(split.coarse)

@@ -20,10 +20,10 @@ from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
 from catsplit.methods import Ground, Method
 from catsplit.metrics import Scores, as_features, evaluate, targets_of
-from catsplit.recipe import PUBLISHED, Recipe
-from catsplit.results import ALL, Results, measured
 from catsplit.retrieval import Encode
-from catsplit.trainingclips import Source, TrainingClips, checked_shots, warn_of
+from catsplit.tables.results import ALL, Results, measured
+from catsplit.training.clips import Source, TrainingClips, checked_shots, warn_of
+from catsplit.training.recipe import PUBLISHED, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd

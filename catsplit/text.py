@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from catsplit import textmodels
 from catsplit.errors import CatsplitError
+from catsplit.models import text_encoders as textmodels
 from catsplit.paths import atomic_path, cache_dir
 
 

@@ -14,8 +14,8 @@ import decord
 from decord._ffi.base import DECORDError
 # isort: on
 
-from catsplit import containers
 from catsplit.errors import CatsplitError, ClipError
+from catsplit.extraction import containers
 
 # FFmpeg's remarks on a damaged file say less than the ClipError that follows them.
 decord.logging.set_level(decord.logging.QUIET)

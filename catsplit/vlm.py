@@ -5,8 +5,8 @@ the subcategories: the mean of a clip's frame embeddings, normalised, against th
 subcategories' full labels. Elsewhere the base prediction stands, so that no clip of another category can get worse.
 It is how CLIP and its kin are compared in the paper (Liu & Doughty, ICLR 2026, arXiv 2602.16545).
 
-    model = vlm.load("ViT-L-14/openai")                      # or another of `vlmodels`, or `xclip.load`
-    frames = model.embed(features.paths, benchmark.path)     # which frames: see `vlmodels.VisionLanguage`
+    model = vlm.load("ViT-L-14/openai")                      # or another of `catsplit.models`, or `xclip.load`
+    frames = model.embed(features.paths, benchmark.path)     # which frames: see `VisionLanguage`
     scores = vlm.gated(head, split, features.features, frames.features, model.texts(split.subcategories), targets)
 
 `stage.captions.load()` is a small model for Stage-Split that needs no download.
@@ -22,8 +22,8 @@ from torch import Tensor
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.metrics import Features, Scores, check_targets, probabilities, scores_of
+from catsplit.models.vision_language import VisionLanguage, load
 from catsplit.modifiers import Split, check_split
-from catsplit.vlmodels import VisionLanguage, load
 
 if TYPE_CHECKING:
     from catsplit.methods import Ground

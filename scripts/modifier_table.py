@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from catsplit.layout import SCHEME  # noqa: E402
+from catsplit.datasets.layout import SCHEME  # noqa: E402
 from catsplit.paths import atomic_path  # noqa: E402
 from catsplit.taxonomy import Taxonomy  # noqa: E402
 

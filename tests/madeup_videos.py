@@ -15,8 +15,8 @@ import av
 import numpy as np
 import pandas as pd
 
-from catsplit import layout
 from catsplit.benchmark import write_benchmark
+from catsplit.datasets import layout
 from catsplit.taxonomy import Taxonomy
 
 HEIGHT, WIDTH, RATE, SIDE = 240, 320, 12, 64

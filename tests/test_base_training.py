@@ -24,12 +24,17 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
 
-from catsplit import hubmodels, pretrained, training, trainingfolder, trainingloop, trainingviews, videomae
 from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError, ClipError
-from catsplit.training import PUBLISHED, Recipe, train
-from catsplit.trainingloop import Objective
-from catsplit.trainingviews import Order, TrainingViews, collate, drawn, loader, seeded
+from catsplit.models import hub as hubmodels
+from catsplit.models import pretrained, videomae
+from catsplit.training import base as training
+from catsplit.training import folder as trainingfolder
+from catsplit.training import loop as trainingloop
+from catsplit.training import views as trainingviews
+from catsplit.training.base import PUBLISHED, Recipe, train
+from catsplit.training.loop import Objective
+from catsplit.training.views import Order, TrainingViews, collate, drawn, loader, seeded
 
 PLAIN = Recipe(epochs=2, warmup=0, drop_path=0, smoothing=0, mixup=0, cutmix=0, policy="", erasing=0, samples=1)
 TINY = {"width": 32, "depth": 2, "heads": 2, "frames": 4, "image_size": 32}

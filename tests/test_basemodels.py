@@ -12,11 +12,11 @@ from huggingface_hub import constants
 from torch import nn
 from torchvision import models
 
-from catsplit import hubmodels
 from catsplit.backbones import Backbone, Normalise
-from catsplit.basemodels import BaseModel, FramesFirst, base_model, split_backbone_and_head
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head
+from catsplit.models import hub as hubmodels
+from catsplit.models.base import BaseModel, FramesFirst, base_model, split_backbone_and_head
 from catsplit.video import Sampling
 
 LABELS = ["Pushing", "Pulling", "Lifting", "Dropping", "Turning"]

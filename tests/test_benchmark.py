@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catsplit import benchmark_writer, layout
 from catsplit.benchmark import Benchmark, write_benchmark
-from catsplit.clipindex import ClipIndex
+from catsplit.datasets import layout
+from catsplit.datasets import writer as benchmark_writer
+from catsplit.datasets.clipindex import ClipIndex
 from catsplit.errors import BenchmarkError, ClipError
 from catsplit.taxonomy import Taxonomy
 
@@ -390,7 +391,8 @@ def test_a_folder_is_walked_once_and_late_videos_are_found(tmp_path, monkeypatch
     (tmp_path / "b" / "loop").symlink_to(tmp_path, target_is_directory=True)
     walked = []
     scandir = os.scandir
-    monkeypatch.setattr("catsplit.clipindex.os.scandir", lambda folder: walked.append(folder) or scandir(folder))
+    noted = "catsplit.datasets.clipindex.os.scandir"
+    monkeypatch.setattr(noted, lambda folder: walked.append(folder) or scandir(folder))
     index = ClipIndex(tmp_path)
     assert walked == []
     assert [index.path(clip).name for clip in ("1.mp4", "2.webm", "1")] == ["1.mp4", "2.mp4", "1.mp4"]

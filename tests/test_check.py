@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from madeup_videos import BROKEN, GROUPS, make_ssv2
 from test_benchmark import CLIPS, TAXONOMY, benchmarks
 
-from catsplit import video_checks
-from catsplit.annotation_checks import check_annotations
 from catsplit.benchmark import write_benchmark
-from catsplit.check import check
+from catsplit.datasets import video_checks
+from catsplit.datasets.annotation_checks import check_annotations
+from catsplit.datasets.check import check
 from catsplit.errors import ClipError
 from catsplit.taxonomy import Taxonomy
 from catsplit.video import PRESETS, Sampling, read_views

@@ -5,12 +5,14 @@ import pytest
 import torch
 from madeup import encode, world
 
-from catsplit import cli, subjects, tabletext, text
+from catsplit import cli, text
+from catsplit.datasets import subjects
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE
 from catsplit.modifiers import groups_in
-from catsplit.results import read
+from catsplit.tables import text as tabletext
+from catsplit.tables.results import read
 from catsplit.taxonomy import Taxonomy
 
 

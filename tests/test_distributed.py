@@ -14,10 +14,12 @@ import torch
 from clipfiles import write_clip
 from torch import nn
 
-from catsplit import distributed, extraction, features
+from catsplit import features
 from catsplit.backbones import ModuleBackbone, from_module
 from catsplit.errors import CatsplitError, ClipError
-from catsplit.featurestore import Store
+from catsplit.extraction import distributed
+from catsplit.extraction import shards as extraction
+from catsplit.extraction.store import Store
 from catsplit.video import Sampling
 
 CLIPS = tuple(f"{number}.mp4" for number in range(30))

@@ -16,8 +16,8 @@ from madeup_videos import make_ssv2
 from catsplit import cli
 from catsplit.benchmark import Benchmark
 from catsplit.features import extract
-from catsplit.hubmodels import load_transformers
-from catsplit.results import read
+from catsplit.models.hub import load_transformers
+from catsplit.tables.results import read
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,8 @@ def test_what_is_wrong_with_a_folder_is_said_before_any_work(made, cache, capsys
 @pytest.mark.filterwarnings("ignore:.*(left out|no preprocessor|never saw)")
 @pytest.mark.parametrize("name", ["some/clip", "microsoft/xclip-base-patch32"])
 def test_a_vision_language_model_is_swept_beside_the_others(made, cache, tmp_path, monkeypatch, capsys, name):
-    from catsplit import vlm, xclip
+    from catsplit import vlm
+    from catsplit.models import xclip
     from catsplit.stage import captions
 
     asked = []

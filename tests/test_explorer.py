@@ -20,11 +20,11 @@ from catsplit.errors import CatsplitError
 from catsplit.head import Rows
 from catsplit.methods import ZERO_SHOT
 from catsplit.metrics import evaluate
+from catsplit.modifiers import strengthened
 from catsplit.widgets import explorer_static
 from catsplit.widgets.explorer import OWN, STRENGTHS, Explorer
 from catsplit.widgets.explorer_model import Model
 from catsplit.widgets.explorer_names import lines_of
-from catsplit.widgets.explorer_rows import strengthened
 from catsplit.widgets.explorer_state import DRAWS, METHODS, Choice
 
 EXACT = ("Pushing to the left", "Pushing to the right", "Pushing upwards")

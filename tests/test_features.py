@@ -21,7 +21,6 @@ import torch
 from clipfiles import write_clip
 from torch import nn
 
-from catsplit import extraction, featurestore
 from catsplit.backbones import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -32,6 +31,8 @@ from catsplit.backbones import (
     state_key,
 )
 from catsplit.errors import CacheError, CatsplitError, ClipError
+from catsplit.extraction import shards as extraction
+from catsplit.extraction import store as featurestore
 from catsplit.features import FeatureSet, extract
 from catsplit.video import PRESETS, Sampling, read_views
 

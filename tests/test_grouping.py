@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from catsplit import stage
+from catsplit.datasets.layout import SCHEME
 from catsplit.errors import CatsplitError
-from catsplit.grouping import propose_groups
 from catsplit.head import Head
-from catsplit.layout import SCHEME
 from catsplit.modifiers import Dictionary
 from catsplit.taxonomy import Taxonomy
+from catsplit.words.grouping import propose_groups
 
 PUBLISHED = ("SSv2-Split", "FineGym-Split")
 

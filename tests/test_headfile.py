@@ -7,7 +7,7 @@ from torch import nn
 from catsplit.cli import main
 from catsplit.errors import HeadError
 from catsplit.head import Head
-from catsplit.headfile import read_head, read_labels
+from catsplit.models.headfile import read_head, read_labels
 
 LABELS = ["Pushing", "Pulling", "Waving"]
 

@@ -14,9 +14,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, XCLIPConfig, XCLIPModel
 
-from catsplit import vlm, vlmodels, xclip
+from catsplit import vlm
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
+from catsplit.models import vision_language as vlmodels
+from catsplit.models import xclip
 from catsplit.video import Sampling, read_views
 
 WORDS = "pushing pulling something from left to right up".split()

@@ -16,7 +16,7 @@ from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head, Rows
 from catsplit.lowshot import Fit, Job, Recipe, Run, finetune, finetune_splits, hold_out, random_rows, sample
 from catsplit.metrics import evaluate
-from catsplit.wholemodel import finetune_model
+from catsplit.models.whole import finetune_model
 
 C, D, V = 6, 12, 3
 SPLIT = SimpleNamespace(coarse="push", subcategories=("push left", "push right", "push up"), modifiers=("l", "r", "u"))

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from madeup_videos import make_ssv2, some_of
 
-from catsplit import layout
 from catsplit.benchmark import Benchmark, write_benchmark
-from catsplit.check import check
+from catsplit.datasets import layout
+from catsplit.datasets.check import check
 from catsplit.errors import BenchmarkError
 
 # Groups, A, B, fine-grained labels, rows of A and B, training and validation clips, largest k.

@@ -15,14 +15,14 @@ from catsplit.errors import CatsplitError, HeadError
 from catsplit.features import FeatureSet
 from catsplit.head import Head
 from catsplit.lowshot import Recipe, Run, finetune, hold_out, sample
-from catsplit.modelmethod import WholeModel
+from catsplit.models.method import WholeModel
+from catsplit.models.whole import finetune_model
 from catsplit.modifiers import Dictionary
-from catsplit.results import COLUMNS, IDENTITY, read
 from catsplit.retrieval import retrieve
 from catsplit.sweep import sweep
+from catsplit.tables.results import COLUMNS, IDENTITY, read
 from catsplit.text import TextEncoder
-from catsplit.trainingclips import TrainingClips
-from catsplit.wholemodel import finetune_model
+from catsplit.training.clips import TrainingClips
 
 SHORT = Recipe(epochs=6)
 

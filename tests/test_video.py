@@ -14,8 +14,8 @@ from clipfiles import decoded, write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catsplit import containers
 from catsplit.errors import CatsplitError, ClipError
+from catsplit.extraction import containers
 from catsplit.video import PRESETS, Sampling, read_frames, read_views
 
 # Eight of ten frames, whole pictures of 80 × 80: no resizing and no cropping.

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from catsplit import checkpoints, videomae
 from catsplit.errors import CatsplitError
-from catsplit.hubmodels import load_transformers
+from catsplit.models import checkpoints, videomae
+from catsplit.models.hub import load_transformers
 
 TINY = {"depth": 2, "heads": 4, "frames": 6, "image_size": 48}
 

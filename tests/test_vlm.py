@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from catsplit import stage, vlm, vlmodels
+from catsplit import stage, vlm
 from catsplit.errors import BenchmarkError, CatsplitError, HeadError
 from catsplit.head import Head
 from catsplit.metrics import targets_of
+from catsplit.models import vision_language as vlmodels
 from catsplit.stage import captions, contrastive, render
 from catsplit.text import encoder
 from catsplit.video import read_views

@@ -30,7 +30,7 @@ from catsplit.stage.catalogue import ACTIONS
 
 if TYPE_CHECKING:
     from catsplit.features import FeatureSet
-    from catsplit.vlmodels import VisionLanguage
+    from catsplit.models.vision_language import VisionLanguage
 
 WORDINGS = stage.WORDINGS
 SIZE, MARGIN = 64, 8  # pixels of a crop, and what it leaves out of the picture's short side
@@ -128,7 +128,7 @@ def build(words: Words) -> nn.Module:
 
 def assemble(model: nn.Module, words: Words, key: str) -> "VisionLanguage":
     """Model and tokenizer as what `catsplit.vlm` takes; `key` names the weights in the cache of text embeddings."""
-    from catsplit import vlmodels
+    from catsplit.models import vision_language as vlmodels
 
     return vlmodels.assemble("stage-vlm", model.eval(), words, key, margin=MARGIN)
 

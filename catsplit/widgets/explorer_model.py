@@ -20,12 +20,13 @@ from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
 from catsplit.methods import ZERO_SHOT, Ground
 from catsplit.metrics import Scores, targets_of
-from catsplit.recipe import PUBLISHED
+from catsplit.modifiers import strengthened
 from catsplit.retrieval import Encode
 from catsplit.sweepinputs import reopened
-from catsplit.trainingclips import TrainingClips
+from catsplit.training.clips import TrainingClips
+from catsplit.training.recipe import PUBLISHED
 from catsplit.widgets.explorer_names import named
-from catsplit.widgets.explorer_rows import Source, sources_of, strengthened
+from catsplit.widgets.explorer_rows import Source, sources_of
 from catsplit.widgets.explorer_state import DRAWS, SEEDS, Answer, Choice, Rates, Result
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from catsplit.benchmark import Split
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.modifier_text import extract_modifiers
+from catsplit.words.modifier_text import extract_modifiers
 
 LINE_BY_LINE = "line by line"
 

@@ -1,11 +1,11 @@
-"""Rows of other strength, and where rows come from."""
+"""Where new rows come from."""
 
 from typing import NamedTuple
 
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from catsplit.head import Head, Rows
+from catsplit.head import Rows
 from catsplit.modifiers import Dictionary
 
 
@@ -26,12 +26,6 @@ class Source(NamedTuple):
     entry: str = ""
     donor: str = ""
     score: float | None = None
-
-
-def strengthened(head: Head, coarse: str, rows: Rows, strength: float) -> Rows:
-    """Rows that lie `strength` times as far from the coarse row, in the same direction: 0 is the coarse row itself."""
-    start = head[coarse]
-    return Rows({name: start + strength * (row - start) for name, row in rows.items()}, rows.origins, rows.biases)
 
 
 def sources_of(rows: Rows, dictionary: Dictionary, start: Tensor, method: str) -> tuple[Source, ...]:

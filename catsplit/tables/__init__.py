@@ -1,0 +1,1 @@
+"""Results of sweeps: kept line by line, and made into the paper's tables."""
