@@ -371,7 +371,7 @@ def test_the_page_without_a_kernel_holds_the_live_ones_numbers(data, model):
         assert counts == live.counts.ravel().tolist()
         labels = [*data["labels"], *one["names"][wording]]
         assert [labels[answer] for answer in answers] == [answer.answer for answer in live.answers]
-        assert [labels[clip[2]] for clip in one["clips"]] == [answer.shows for answer in live.answers]
+        assert [labels[clip[-1]] for clip in one["clips"]] == [answer.shows for answer in live.answers]
         table = one["plain"][wording] if strength == "0" else one["sources"][f"{wording}|{method}"]
         for source in live.sources:
             assert source.entry in table

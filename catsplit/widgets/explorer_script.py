@@ -2,8 +2,8 @@
 
 from catsplit.widgets.explorer_html import BLUE, STYLE
 
-# Its arguments: `text`, the JSON of `explorer_static.payload`; controls; and models to show things in. `plain` and
-# `picture` are those of `page.PICTURE`.
+# Its arguments: `text`, the JSON of `explorer_static.payload`; controls; and models to show things in. `plain` is
+# that of `page.PICTURE`, `film` that of `page.FILM`.
 SCRIPT = (
     f"const style = `{STYLE}`, blue = '{BLUE}';"
     + """
@@ -57,9 +57,9 @@ curve.data = {strength: strengths, generality: strengths.map(key => percent(key,
 here.data = {strength: [chosen], generality: [percent(chosen, 0)], locality: [percent(chosen, 2)]};
 
 const stands = still.active.length > 0;
-one.clips.forEach(([moving, four, shows], i) => {
+one.clips.forEach(([strip, count, shape, shows], i) => {
   // Only when others are to be seen, or the clips would start again with every change.
-  const picture_now = picture(stands ? four : moving, four, label(shows), 96);
+  const picture_now = film({strip, frames: count, shape}, label(shows), 96, stands);
   if (frames[i].text != picture_now) frames[i].text = picture_now;
   const answer = answers[i];
   captions[i].text = `${style}<div class="split-explorer"><div>${plain(label(shows))}</div>` +

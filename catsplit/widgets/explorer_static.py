@@ -11,7 +11,7 @@ from catsplit.widgets import explorer_html as shown
 from catsplit.widgets.explorer_model import Model
 from catsplit.widgets.explorer_script import SCRIPT
 from catsplit.widgets.explorer_state import DRAWS, METHODS, Choice, Result
-from catsplit.widgets.page import PICTURE, Interactive, clip_data
+from catsplit.widgets.page import FILM, PICTURE, Interactive, film
 
 if TYPE_CHECKING:
     from bokeh.models import CustomJS, LayoutDOM
@@ -66,7 +66,7 @@ def _category(
     keys = list(product(names, methods, strengths, shots))
     choices = [Choice(coarse, names[wording], *rest) for wording, *rest in keys]
     results = dict(zip(keys, model.results(choices), strict=True))
-    clips = [clip_data(read_frames(model.benchmark.path(clip), SIZE), 10, 5) for clip in model.clips(coarse)]
+    clips = [film(read_frames(model.benchmark.path(clip), SIZE)) for clip in model.clips(coarse)]
     labels = model.head.labels
     cells = {_key(key): _cell(result, labels) for key, result in results.items()}
     last = strengths[-1]
@@ -140,7 +140,7 @@ def layout(data: dict[str, Any]) -> tuple["LayoutDOM", "CustomJS"]:
         args={"text": _script_safe(json.dumps(data, ensure_ascii=False, separators=(",", ":"))), "frames": frames,
               "captions": captions, "curve": curve, "here": here, "still": still, **controls,
               **{name if name != "rates" else "rates_part": part for name, part in parts.items()}},
-        code=PICTURE + SCRIPT,
+        code=PICTURE + FILM + SCRIPT,
     )  # fmt: skip
     for control in controls.values():
         control.js_on_change("value", update)

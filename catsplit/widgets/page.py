@@ -49,9 +49,11 @@ const picture = (moving, still, text, width) =>
   `src="${moving}" alt="${plain(text)}" width="${width}" style="background: none; padding: 0"></picture>`;
 """
 
-# JavaScript, after PICTURE: `film(one, text, width)` is the HTML of a `Film`; for less motion it shows four frames.
+# JavaScript, after PICTURE: `film(one, text, width, stands)` is the HTML of a `Film`; for less motion, or where it is
+# told to stand still, it shows four frames.
 FILM = """
-const film = (one, text, width) => {
+const film = (one, text, width, stands = false) => {
+  const quiet = ".film .moving {display: none} .film .still {display: block}";
   const run = `film ${0.2 * one.frames + 0.7}s steps(${one.frames - 1}) infinite`;
   const step = i => `<i class="still" style="background-position-y: ${100 * i / 3}%"></i>`;
   return `<style>
@@ -60,7 +62,7 @@ const film = (one, text, width) => {
     .film .moving {width: 100%; height: 100%; animation: ${run}}
     .film .still {width: 50%; height: 50%; display: none}
     @keyframes film {0% {background-position-y: 0%} 70%, 100% {background-position-y: 100%}}
-    @media (prefers-reduced-motion: reduce) {.film .moving {display: none} .film .still {display: block}}
+    @media (prefers-reduced-motion: reduce) {${quiet}} ${stands ? quiet : ""}
     </style><div class="film" role="img" aria-label="${plain(text)}" style="--strip: url(${one.strip})">
     <i class="moving"></i>${[0, 1, 2, 3].map(step).join("")}</div>`;
 };

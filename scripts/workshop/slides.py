@@ -43,7 +43,7 @@ def build(executed: Path, out: Path, web: Path = WEB) -> Path:
     exporter = SlidesExporter(
         template_name="template", extra_template_basedirs=[str(HERE)], exclude_input=True, exclude_input_prompt=True,
         exclude_output_prompt=True, exclude_anchor_links=True, reveal_url_prefix="reveal.js", reveal_theme="white",
-        reveal_width="1280", reveal_height="720", mathjax_url="mathjax/es5/tex-svg.js",
+        reveal_width="1280", reveal_height="720", mathjax_url="mathjax/es5/startup.js",
     )  # fmt: skip
     page, _ = exporter.from_notebook_node(notebook(executed))
     if out.exists():
