@@ -35,24 +35,29 @@ def test_the_book_opens_at_its_first_page(tab: Page, pages: Path) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_loads_without_an_error_or_a_request_to_elsewhere(tab: Page, pages: Path, name: str) -> None:
-    tab.goto((pages / name).as_uri())
-    tab.wait_for_load_state("load")
+    loaded: set[str] = set()
+    tab.on("request", lambda request: loaded.add(request.url))
+    tab.goto((pages / name).as_uri(), wait_until="networkidle")
     assert tab.title()
     if name != "search.html":
         assert len(tab.locator("article").inner_text()) > 20
+    # Itself and all that it loads: pictures, and the scripts and styles that other pages load, too.
+    files = {Path(unquote(urlparse(url).path)) for url in loaded if url.startswith("file:")}
+    assert pages / name in files
+    assert sum(path.stat().st_size for path in files) <= MOST_PAGE
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", [name for name in EVERY if name.startswith("book/")])
-def test_a_page_fits_its_width_and_its_pictures_have_texts(
-    chromium: Browser, pages: Path, name: str, scheme: str, width: int
-) -> None:
-    with chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+def test_a_page_fits_its_width_and_its_pictures_have_texts(chromium: Browser, pages: Path, name: str) -> None:
+    with chromium.new_context() as context:
         tab = context.new_page()
-        tab.goto((pages / name).as_uri())
-        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
-        assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        for scheme, width in (("light", 1280), ("light", 390), ("dark", 390), ("dark", 1280)):
+            tab.set_viewport_size({"width": width, "height": 900})
+            tab.emulate_media(color_scheme=scheme)
+            tab.goto((pages / name).as_uri())
+            assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+            wider = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wider <= 0, f"{wider} px too wide at {width}, {scheme}"
         texts = tab.eval_on_selector_all("article img", "pictures => pictures.map(picture => picture.alt)")
         assert [text for text in texts if len(text) < 10 or re.search(r"_images|^[0-9a-f]{20}", text)] == []
 
@@ -72,17 +77,6 @@ def test_a_wide_figure_can_be_read_on_a_phone(chromium: Browser, pages: Path) ->
 
 def test_the_book_has_its_size(pages: Path) -> None:
     assert sum(path.stat().st_size for path in pages.rglob("*") if path.is_file()) <= MOST_BOOK
-
-
-@pytest.mark.parametrize("name", [name for name in EVERY if name.startswith("book/")])
-def test_a_page_has_its_size(tab: Page, pages: Path, name: str) -> None:
-    """Itself and all that it loads: pictures, and the scripts and styles that other pages load, too."""
-    loaded: set[str] = set()
-    tab.on("request", lambda request: loaded.add(request.url))
-    tab.goto((pages / name).as_uri(), wait_until="networkidle")
-    files = {Path(unquote(urlparse(url).path)) for url in loaded if url.startswith("file:")}
-    assert pages / name in files
-    assert sum(path.stat().st_size for path in files) <= MOST_PAGE
 
 
 def test_every_icon_has_a_picture(tab: Page, pages: Path) -> None:
