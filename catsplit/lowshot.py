@@ -131,6 +131,8 @@ def finetune_splits(
     """
     if learn not in ("new rows", "whole head"):
         raise CatsplitError(f'What is to learn must be "new rows" or "whole head", not "{learn}".')
+    if not jobs:
+        return []
     lots: list[tuple[Tensor, Tensor | None]] = []
     starts, everything, wanted, count = [], [], [], 0
     for split, given, given_targets, runs in jobs:
@@ -149,6 +151,7 @@ def finetune_splits(
             raise CatsplitError(f"The features of clip number {clip} hold NaN or infinity: extract them again.")
         everything.append(features)
         wanted.append(targets[used])
+    features, targets = torch.cat(everything), torch.cat(wanted)
     flat = [(job.split, run) for job in jobs for run in job.runs]
     # Runs go side by side where they have equally many rows and clips, and so tensors of the same shapes.
     alike: dict[tuple[int, ...], list[int]] = {}
@@ -158,8 +161,8 @@ def finetune_splits(
     fits: dict[int, Fit] = {}
     for (_, clips, watched), members in alike.items():
         trained = train_rows(
-            torch.cat(everything),
-            torch.cat(wanted),
+            features,
+            targets,
             torch.stack([lots[i][0] for i in members]),
             torch.stack([lots[i][1] for i in members]) if watched else None,
             [flat[i][1].seed for i in members],

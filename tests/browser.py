@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from chapters import EXECUTED, NOTEBOOKS, ROOT
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Route, sync_playwright
 
 # As Debian's package installs it; other systems name it elsewhere.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -75,6 +75,11 @@ def watch(tab: Page) -> list[str]:
     tab.on("requestfailed", lambda request: complaints.append(f"{tab.url}: has no {request.url[:200]}"))
     tab.context.route("**/*", request)
     return complaints
+
+
+def listed(view: Locator, name: str) -> Locator:
+    """A list, or another control, of an interactive view by its title."""
+    return view.get_by_label(name, exact=True)
 
 
 def build(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import watch
+from browser import listed, watch
 from playwright.sync_api import Browser, Locator, Page
 
 
@@ -19,10 +19,6 @@ def opened(tab: Page, pages: Path) -> Locator:
 @pytest.fixture
 def view(tab: Page, pages: Path) -> Locator:
     return opened(tab, pages)
-
-
-def listed(view: Locator, name: str) -> Locator:
-    return view.get_by_label(name, exact=True)
 
 
 def chosen(view: Locator) -> str:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from browser import listed
 from playwright.sync_api import Browser, Locator, Page
 
 from catsplit.text import encoder
@@ -29,11 +30,6 @@ def opened(tab: Page, pages: Path) -> Locator:
 @pytest.fixture
 def view(tab: Page, pages: Path) -> Locator:
     return opened(tab, pages)
-
-
-def listed(view: Locator, name: str) -> Locator:
-    """A list by its title."""
-    return view.get_by_label(name, exact=True)
 
 
 def shown(view: Locator) -> dict[str, object]:

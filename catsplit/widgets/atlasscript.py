@@ -1,11 +1,10 @@
 """What the atlas does in the browser: one script for all its choices, which knows by `cb_obj` what was chosen."""
 
-from catsplit.widgets.page import FILM, PICTURE
+from catsplit.widgets.page import FILM
 
 # Bokeh calls it later, also for what it changed itself. `known` is how it left things: what is so already is no choice.
 SCRIPT = (
-    PICTURE
-    + FILM
+    FILM
     + """
 const things = () => ({cell: cell.value, clip: clip.value, indices: String(points.selected.indices)});
 const known = points.known ?? {};

@@ -2,8 +2,8 @@
 
 from catsplit.widgets.explorer_html import BLUE, STYLE
 
-# Its arguments: `text`, the JSON of `explorer_static.payload`; controls; and models to show things in. `plain` is
-# that of `page.PICTURE`, `film` that of `page.FILM`.
+# Its arguments: `text`, the JSON of `explorer_static.payload`; controls; and models to show things in. `plain` and
+# `film` are those of `page.FILM`.
 SCRIPT = (
     f"const style = `{STYLE}`, blue = '{BLUE}';"
     + """

@@ -11,7 +11,7 @@ from catsplit.widgets import explorer_html as shown
 from catsplit.widgets.explorer_model import Model
 from catsplit.widgets.explorer_script import SCRIPT
 from catsplit.widgets.explorer_state import DRAWS, METHODS, Choice, Result
-from catsplit.widgets.page import FILM, PICTURE, Interactive, film
+from catsplit.widgets.page import FILM, Interactive, film
 
 if TYPE_CHECKING:
     from bokeh.models import CustomJS, LayoutDOM
@@ -140,7 +140,7 @@ def layout(data: dict[str, Any]) -> tuple["LayoutDOM", "CustomJS"]:
         args={"text": _script_safe(json.dumps(data, ensure_ascii=False, separators=(",", ":"))), "frames": frames,
               "captions": captions, "curve": curve, "here": here, "still": still, **controls,
               **{name if name != "rates" else "rates_part": part for name, part in parts.items()}},
-        code=PICTURE + FILM + SCRIPT,
+        code=FILM + SCRIPT,
     )  # fmt: skip
     for control in controls.values():
         control.js_on_change("value", update)

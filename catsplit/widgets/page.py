@@ -40,18 +40,10 @@ _UNPACK = """(async () => {
   throw problem;
 });"""
 
-# JavaScript for callbacks: `picture(moving, still, text, width)` is the HTML of a clip that stands still for readers
-# whose system asks for less motion.
-PICTURE = """
-const plain = text => text.replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})[c]);
-const picture = (moving, still, text, width) =>
-  `<picture><source media="(prefers-reduced-motion: reduce)" srcset="${still}"><img class="dark-light" ` +
-  `src="${moving}" alt="${plain(text)}" width="${width}" style="background: none; padding: 0"></picture>`;
-"""
-
-# JavaScript, after PICTURE: `film(one, text, width, stands)` is the HTML of a `Film`; for less motion, or where it is
-# told to stand still, it shows four frames.
+# JavaScript for callbacks: `plain(text)` is the text as HTML, and `film(one, text, width, stands)` the HTML of a
+# `Film`; for less motion, or where it is told to stand still, it shows four frames.
 FILM = """
+const plain = text => text.replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})[c]);
 const film = (one, text, width, stands = false) => {
   const quiet = ".film .moving {display: none} .film .still {display: block}";
   const run = `film ${0.2 * one.frames + 0.7}s steps(${one.frames - 1}) infinite`;
