@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Split, check_groups, new_rows
-from catsplit.retrieval import Encode
+from catsplit.text import Encode
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from catsplit.datasets import layout
 from catsplit.datasets.clipindex import ClipIndex
 from catsplit.datasets.reader import read_taxonomy
 from catsplit.datasets.writer import write_benchmark
-from catsplit.errors import BenchmarkError
+from catsplit.errors import BenchmarkError, choices
 from catsplit.taxonomy import Taxonomy
 from catsplit.words.wordings import read_wordings, reworded
 
@@ -90,13 +90,13 @@ class Benchmark:
         folder = Path(folder).expanduser().absolute()
         taxonomy = read_taxonomy(folder)
         if part not in taxonomy.parts:
-            raise BenchmarkError(f"{folder} has no part {part!r}: {layout.choices(part, tuple(taxonomy.parts))}.")
+            raise BenchmarkError(f"{folder} has no part {part!r}: {choices(part, tuple(taxonomy.parts))}.")
         labels = taxonomy.label_space(part)
         source = folder / layout.WORDINGS
         wordings, kinds = read_wordings(source, taxonomy)
         if wording != "exact" and wording not in wordings:
             names = ("exact", *wordings)
-            raise BenchmarkError(f"{folder} has no wording {wording!r}: {layout.choices(wording, names)}.")
+            raise BenchmarkError(f"{folder} has no wording {wording!r}: {choices(wording, names)}.")
         texts = (
             {
                 coarse: tuple((fine, taxonomy.modifiers[fine]) for fine in taxonomy.groups[coarse])
@@ -131,7 +131,7 @@ class Benchmark:
             if split.coarse == coarse:
                 return split
         names = tuple(split.coarse for split in self.splits)
-        raise BenchmarkError(f'Part {self.part} has no category "{coarse}" to split ({layout.choices(coarse, names)}).')
+        raise BenchmarkError(f'Part {self.part} has no category "{coarse}" to split ({choices(coarse, names)}).')
 
     def clips(self, name: str) -> "pd.DataFrame":
         """The part's "train" or "val" clips: columns path and row (0 … C − 1), in the file's order.
@@ -140,7 +140,7 @@ class Benchmark:
             BenchmarkError: there is no such set, or its file is damaged.
         """
         if name not in ("train", "val"):
-            raise BenchmarkError(f"There are no clips {name!r}: {layout.choices(name, ('train', 'val'))}.")
+            raise BenchmarkError(f"There are no clips {name!r}: {choices(name, ('train', 'val'))}.")
         return _frame(self._val if name == "val" else self._table(f"{name}.csv"))
 
     def ft_set(self, coarse: str) -> "pd.DataFrame":

@@ -77,7 +77,7 @@ def sweep(args: argparse.Namespace) -> None:
 def tables(args: argparse.Namespace) -> None:
     import pandas as pd
 
-    from catsplit.tables import results
+    from catsplit import results
     from catsplit.tables import text as tabletext
 
     found = pd.concat([results.read(path) for path in args.results], ignore_index=True)
@@ -90,7 +90,7 @@ def tables(args: argparse.Namespace) -> None:
 
 def split(args: argparse.Namespace) -> None:
     from catsplit import text
-    from catsplit.datasets.layout import choices
+    from catsplit.errors import choices
     from catsplit.methods import ZERO_SHOT, Ground
     from catsplit.modifiers import groups_in
     from catsplit.words.modifier_text import extract_modifiers

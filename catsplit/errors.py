@@ -1,5 +1,8 @@
 """Errors that reach the user: each is one sentence that names the thing, what was expected, and what to do."""
 
+import difflib
+from collections.abc import Sequence
+
 
 class CatsplitError(ValueError):
     """Bad input to catsplit. Every error of the package derives from it, so one `except` catches them all."""
@@ -19,3 +22,12 @@ class HeadError(CatsplitError):
 
 class CacheError(CatsplitError):
     """A cache folder that can't be written, or a cached file that is damaged and can't be made again."""
+
+
+def choices(wrong: object, valid: Sequence[str]) -> str:
+    """A phrase that helps with a wrong name: the nearest valid ones, or all of them where they are few."""
+    near = difflib.get_close_matches(str(wrong), valid, n=3, cutoff=0.5)
+    if near and len(valid) > 6:
+        return "nearest: " + ", ".join(f'"{name}"' for name in near)
+    shown = ", ".join(f'"{name}"' for name in valid[:6])
+    return f"choose from: {shown}" + (f", … ({len(valid)} in all)" if len(valid) > 6 else "")

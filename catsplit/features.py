@@ -121,7 +121,7 @@ def extract(
             views if that is less. A batch ends with its shard of 128.
         progress: show a bar, in a terminal or notebook, while features are made.
         cache: folder in place of `catsplit.paths.cache_dir()`.
-        run: what makes the shards, if not this process alone; see `catsplit.extraction.distributed.extract`.
+        run: what makes the shards, if not this process alone; see `catsplit.distributed.extract`.
 
     Raises:
         ClipError: a clip can't be read and on_error is "raise", or none can.

@@ -35,6 +35,8 @@ __all__ = [
     "sample",
 ]
 
+ALL = -1  # in a table: all training clips
+
 
 @dataclass(frozen=True, eq=False)
 class Run:

@@ -13,13 +13,13 @@ from torch import Tensor
 from catsplit import alignment as aligned
 from catsplit import controls, lowshot
 from catsplit.alignment import Alignment
-from catsplit.datasets.layout import choices
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, choices
 from catsplit.head import Head, Rows
+from catsplit.lowshot import ALL
 from catsplit.metrics import Features, Scores
 from catsplit.modifiers import Dictionary, Split
-from catsplit.retrieval import Encode, retrieve
-from catsplit.tables.results import ALL
+from catsplit.retrieval import retrieve
+from catsplit.text import Encode
 
 
 @dataclass(eq=False)

@@ -2,15 +2,17 @@
 
 import errno
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from catsplit.errors import CacheError
+from catsplit.errors import BenchmarkError, CacheError
 
 CACHE_VARIABLE = "CATSPLIT_CACHE"
 
@@ -71,3 +73,35 @@ def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BenchmarkError: there is no such file, or it isn't one JSON object, or a key is in it twice.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        value = json.loads(text, object_pairs_hook=_without_repeats)
+    except OSError as error:
+        raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
+    except ValueError as error:
+        raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise BenchmarkError(f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected.")
+    return value
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f'the key "{next(key for key in keys if keys.count(key) > 1)}" occurs twice')
+    return found
+
+
+def write_json(path: Path, value: dict[str, Any], indent: int = 2) -> None:
+    """Write a JSON object whole or not at all, with the same bytes for the same value, ready to be edited."""
+    with atomic_path(path) as beside:
+        beside.write_bytes(json.dumps(value, indent=indent, ensure_ascii=False).encode())

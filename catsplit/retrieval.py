@@ -5,7 +5,7 @@ greedy one-to-one matching: the largest similarity of the whole table is taken f
 leave the table, and so on, so that no entry serves two siblings.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -15,8 +15,8 @@ from torch.nn.functional import normalize
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Dictionary, Split, check_split, new_rows
+from catsplit.text import Encode
 
-Encode = Callable[[list[str]], Tensor]
 TIE = 1e-6
 
 

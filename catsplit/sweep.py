@@ -18,11 +18,12 @@ from catsplit.errors import CatsplitError, HeadError
 from catsplit.evaluator import Evaluator
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
+from catsplit.lowshot import ALL
 from catsplit.methods import Ground, Method
 from catsplit.metrics import Scores, as_features, evaluate, targets_of
-from catsplit.retrieval import Encode
-from catsplit.tables.results import ALL, Results, measured
-from catsplit.training.clips import Source, TrainingClips, checked_shots, warn_of
+from catsplit.results import Results, measured
+from catsplit.shots import Source, TrainingClips, checked_shots, warn_of
+from catsplit.text import Encode
 from catsplit.training.recipe import PUBLISHED, Recipe
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from catsplit.errors import CatsplitError
 from catsplit.features import FeatureSet
 from catsplit.head import Head
 from catsplit.methods import Ground
-from catsplit.retrieval import Encode
+from catsplit.text import Encode
 
 if TYPE_CHECKING:
     from catsplit.benchmark import Benchmark, Split

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from catsplit.datasets.layout import choices, read_json, write_json
 from catsplit.datasets.taxonomy_checks import check_order, check_parts, checked_groups, checked_labels
-from catsplit.errors import BenchmarkError
+from catsplit.errors import BenchmarkError, choices
+from catsplit.paths import read_json, write_json
 from catsplit.words.modifier_text import extract_modifiers
 
 __all__ = ["Taxonomy", "extract_modifiers"]

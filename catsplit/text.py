@@ -18,9 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from catsplit import text_encoders as textmodels
 from catsplit.errors import CatsplitError
-from catsplit.models import text_encoders as textmodels
 from catsplit.paths import atomic_path, cache_dir
+
+Encode = Callable[[list[str]], Tensor]
 
 
 class TextEncoder:

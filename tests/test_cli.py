@@ -11,8 +11,8 @@ from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE
 from catsplit.modifiers import groups_in
+from catsplit.results import read
 from catsplit.tables import text as tabletext
-from catsplit.tables.results import read
 from catsplit.taxonomy import Taxonomy
 
 

@@ -14,10 +14,9 @@ import torch
 from clipfiles import write_clip
 from torch import nn
 
-from catsplit import features
+from catsplit import distributed, features
 from catsplit.backbones import ModuleBackbone, from_module
 from catsplit.errors import CatsplitError, ClipError
-from catsplit.extraction import distributed
 from catsplit.extraction import shards as extraction
 from catsplit.extraction.store import Store
 from catsplit.video import Sampling

@@ -17,7 +17,7 @@ from catsplit import cli
 from catsplit.benchmark import Benchmark
 from catsplit.features import extract
 from catsplit.models.hub import load_transformers
-from catsplit.tables.results import read
+from catsplit.results import read
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ from catsplit.lowshot import Recipe, Run, finetune, hold_out, sample
 from catsplit.models.method import WholeModel
 from catsplit.models.whole import finetune_model
 from catsplit.modifiers import Dictionary
+from catsplit.results import COLUMNS, IDENTITY, read
 from catsplit.retrieval import retrieve
+from catsplit.shots import TrainingClips
 from catsplit.sweep import sweep
-from catsplit.tables.results import COLUMNS, IDENTITY, read
 from catsplit.text import TextEncoder
-from catsplit.training.clips import TrainingClips
 
 SHORT = Recipe(epochs=6)
 

@@ -8,6 +8,7 @@ import pytest
 from madeup import encode, world
 from matplotlib import pyplot as plt
 
+from catsplit import results as results_file
 from catsplit.errors import CatsplitError
 from catsplit.lowshot import Recipe
 from catsplit.methods import ABLATED, ALL_THE_DATA, COMPARED, ORACLE, WHOLE_MODEL
@@ -16,7 +17,6 @@ from catsplit.sweep import sweep
 from catsplit.tables import build as tables
 from catsplit.tables import figures as tablefigures
 from catsplit.tables import published
-from catsplit.tables import results as results_file
 from catsplit.tables import text as tabletext
 
 METHODS = (*COMPARED, *ABLATED, ORACLE, "new rows", "whole head")

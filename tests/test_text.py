@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from catsplit import text_encoders as textmodels
 from catsplit.errors import CatsplitError
-from catsplit.models import text_encoders as textmodels
 from catsplit.text import TextEncoder, encoder
 
 TEXTS = ["Pushing something from left to right", "Pushing something from right to left", "fast", "A jump"]

@@ -4,17 +4,14 @@ The layout is that of the published SSv2-Split and FineGym-Split (Liu & Doughty,
 """
 
 import csv
-import difflib
 import hashlib
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from catsplit.errors import BenchmarkError
-from catsplit.paths import atomic_path
+from catsplit.paths import atomic_path, read_json
 
 SCHEME = "group_scheme.json"
 LABELS = ("labels.json", "label.json")
@@ -25,47 +22,6 @@ FT_SET, EQUIVALENT_SET, UNRELATED_SET = "ft_set.csv", "equivalent_set.csv", "unr
 # Names longer than this, in bytes, don't fit a folder on the common file systems once a suffix is added.
 _LONGEST = 200
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
-
-
-def choices(wrong: object, valid: Sequence[str]) -> str:
-    """A phrase that helps with a wrong name: the nearest valid ones, or all of them where they are few."""
-    near = difflib.get_close_matches(str(wrong), valid, n=3, cutoff=0.5)
-    if near and len(valid) > 6:
-        return "nearest: " + ", ".join(f'"{name}"' for name in near)
-    shown = ", ".join(f'"{name}"' for name in valid[:6])
-    return f"choose from: {shown}" + (f", … ({len(valid)} in all)" if len(valid) > 6 else "")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        BenchmarkError: there is no such file, or it isn't one JSON object, or a key is in it twice.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        value = json.loads(text, object_pairs_hook=_without_repeats)
-    except OSError as error:
-        raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
-    except ValueError as error:
-        raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise BenchmarkError(f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected.")
-    return value
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f'the key "{next(key for key in keys if keys.count(key) > 1)}" occurs twice')
-    return found
-
-
-def write_json(path: Path, value: dict[str, Any], indent: int = 2) -> None:
-    """Write a JSON object whole or not at all, with the same bytes for the same value, ready to be edited."""
-    with atomic_path(path) as beside:
-        beside.write_bytes(json.dumps(value, indent=indent, ensure_ascii=False).encode())
 
 
 def read_texts(path: Path, what: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from catsplit.datasets import layout
 from catsplit.errors import BenchmarkError
+from catsplit.paths import read_json
 from catsplit.taxonomy import Taxonomy
 
 
@@ -52,7 +53,7 @@ def read_labels(folder: Path) -> tuple[str, ...] | None:
     files = [folder / name for name in layout.LABELS if (folder / name).is_file()]
     if not files:
         raise BenchmarkError(f"{folder} has neither {' nor '.join(layout.LABELS)}, the label of each row.")
-    rows: Mapping[str, object] = layout.read_json(files[0])
+    rows: Mapping[str, object] = read_json(files[0])
     if sorted(map(repr, rows.values())) != sorted(map(repr, range(len(rows)))):
         raise BenchmarkError(f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once.")
     return tuple(sorted(rows, key=rows.__getitem__))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit import methods as known
-from catsplit.datasets.layout import WORDINGS, choices
-from catsplit.errors import CatsplitError
+from catsplit.datasets.layout import WORDINGS
+from catsplit.errors import CatsplitError, choices
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE, WHOLE_MODEL
 from catsplit.sweepinputs import reopened
 from catsplit.words.wordings import read_wordings
@@ -171,7 +171,7 @@ def _base_model(name: str, benchmark: "Benchmark", positions: str | None) -> "Ba
     from transformers import AutoConfig
 
     from catsplit.models.hub import load_transformers
-    from catsplit.models.text_encoders import reachable
+    from catsplit.text_encoders import reachable
 
     with reachable(name):
         own = AutoConfig.from_pretrained(name).id2label.values()

@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from catsplit.datasets.layout import choices
-from catsplit.errors import BenchmarkError
+from catsplit.errors import BenchmarkError, choices
 
 _Groups = Mapping[str, Sequence[str]]
 

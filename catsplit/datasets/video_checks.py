@@ -15,10 +15,9 @@ from tqdm.auto import tqdm
 
 from catsplit.datasets.annotation_checks import SETS, Annotations, Finding
 from catsplit.datasets.clipindex import ClipIndex, stem
-from catsplit.datasets.layout import read_json, write_json
 from catsplit.errors import BenchmarkError, ClipError
 from catsplit.extraction import containers
-from catsplit.paths import cache_dir
+from catsplit.paths import cache_dir, read_json, write_json
 from catsplit.video import PRESETS, Sampling, read_views
 
 _BATCH = 1024  # clips: what a deep check that was stopped has to decode again at most

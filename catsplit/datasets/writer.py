@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit.datasets import layout
-from catsplit.errors import BenchmarkError
-from catsplit.paths import writable
+from catsplit.errors import BenchmarkError, choices
+from catsplit.paths import writable, write_json
 from catsplit.taxonomy import Taxonomy
 from catsplit.words.wordings import RESERVED, Wording, check_kinds, reworded
 
@@ -57,10 +57,10 @@ def write_benchmark(
     writable(folder.parent)
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}")
     try:
-        layout.write_json(beside / layout.SCHEME, taxonomy.scheme(), indent=4)
-        layout.write_json(beside / layout.MODIFIERS, dict(taxonomy.modifiers))
+        write_json(beside / layout.SCHEME, taxonomy.scheme(), indent=4)
+        write_json(beside / layout.MODIFIERS, dict(taxonomy.modifiers))
         if extras:
-            layout.write_json(beside / layout.WORDINGS, extras)
+            write_json(beside / layout.WORDINGS, extras)
         for part in taxonomy.parts:
             _write_part(beside / part, taxonomy, part, table)
         try:
@@ -78,7 +78,7 @@ def _write_part(folder: Path, taxonomy: Taxonomy, part: str, table: dict[str, li
     row_of = {label: row for row, label in enumerate(labels)}
     collapsed = set(taxonomy.split_categories(part))
     base = {fine: row_of[coarse if coarse in collapsed else fine] for fine, coarse in taxonomy.group_of.items()}
-    layout.write_json(folder / layout.LABELS[0], row_of)
+    write_json(folder / layout.LABELS[0], row_of)
     for name, clips in table.items():
         layout.write_table(folder / f"{name}.csv", ((path, base[fine]) for path, fine in clips))
     for coarse in taxonomy.split_categories(part):
@@ -102,7 +102,7 @@ def _checked_clips(clips: "pd.DataFrame", taxonomy: Taxonomy) -> dict[str, list[
         if name not in table:
             raise BenchmarkError(f'{where} has the set {name!r} where "train" or "val" was expected.')
         if fine not in taxonomy.group_of:
-            hint = layout.choices(fine, tuple(taxonomy.group_of))
+            hint = choices(fine, tuple(taxonomy.group_of))
             raise BenchmarkError(f"{where} has the label {fine!r}, which isn't fine-grained in the taxonomy ({hint}).")
         if not isinstance(path, str) or not path or path[0] == "\ufeff" or set(path) & set("\r\n\x00"):
             raise BenchmarkError(f"{where} has the path {path!r} where a text of one line was expected.")

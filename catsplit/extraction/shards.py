@@ -1,6 +1,6 @@
 """The one heavy step: decode clips in threads, pass their views through the backbone, keep shards of features.
 
-`make_shards` is the whole of it, a map from ranges of clips to shards on disk; `catsplit.extraction.distributed` maps
+`make_shards` is the whole of it, a map from ranges of clips to shards on disk; `catsplit.distributed` maps
 the same function over many machines.
 """
 

@@ -40,7 +40,7 @@ def load_transformers(name: str | Path, labels: Sequence[str] | None = None) -> 
     from transformers import AutoModelForVideoClassification
     from transformers.utils import cached_file
 
-    from catsplit.models.text_encoders import reachable
+    from catsplit.text_encoders import reachable
 
     folder = Path(name).expanduser()
     if folder.is_dir() and not (folder / "config.json").is_file():
@@ -95,7 +95,7 @@ def load_torchvision(
     """
     from torchvision import models
 
-    from catsplit.models.text_encoders import reachable
+    from catsplit.text_encoders import reachable
 
     if name not in (known := models.list_models(module=models.video)):
         near = difflib.get_close_matches(name, known, 1)

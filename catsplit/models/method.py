@@ -11,7 +11,7 @@ from catsplit.controls import copies
 from catsplit.metrics import Scores, evaluate
 from catsplit.models.whole import finetune_model
 from catsplit.modifiers import Split
-from catsplit.training.clips import TrainingClips, checked_shots
+from catsplit.shots import TrainingClips, checked_shots
 from catsplit.training.recipe import PUBLISHED, Recipe
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from torch import nn
 
 from catsplit.errors import CatsplitError
 from catsplit.models import checkpoints
-from catsplit.models.text_encoders import reachable
 from catsplit.models.videomae import SIZES, Positions, as_published, network
+from catsplit.text_encoders import reachable
 
 if TYPE_CHECKING:
     from transformers import VideoMAEForVideoClassification

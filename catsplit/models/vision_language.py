@@ -30,9 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from catsplit import text_encoders as textmodels
 from catsplit.backbones import Backbone, from_module, state_key
 from catsplit.errors import CatsplitError
-from catsplit.models import text_encoders as textmodels
 from catsplit.text import TextEncoder
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from catsplit import text_encoders as textmodels
 from catsplit.backbones import IMAGENET_MEAN, IMAGENET_STD, from_module
 from catsplit.errors import CatsplitError
-from catsplit.models import text_encoders as textmodels
 from catsplit.models.vision_language import Pictures, VisionLanguage
 from catsplit.text import TextEncoder
 from catsplit.video import Sampling

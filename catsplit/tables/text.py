@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catsplit.datasets.layout import choices
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, choices
 from catsplit.paths import atomic_path
 from catsplit.tables import build as tables
 from catsplit.tables import published

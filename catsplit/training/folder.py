@@ -8,8 +8,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catsplit.datasets.layout import read_json, write_json
 from catsplit.errors import CatsplitError, ClipError
+from catsplit.paths import read_json, write_json
 from catsplit.training.views import unreadable
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from catsplit.head import Head, Rows
 from catsplit.methods import ZERO_SHOT, Ground
 from catsplit.metrics import Scores, targets_of
 from catsplit.modifiers import strengthened
-from catsplit.retrieval import Encode
+from catsplit.shots import TrainingClips
 from catsplit.sweepinputs import reopened
-from catsplit.training.clips import TrainingClips
+from catsplit.text import Encode
 from catsplit.training.recipe import PUBLISHED
 from catsplit.widgets.explorer_names import named
 from catsplit.widgets.explorer_rows import Source, sources_of

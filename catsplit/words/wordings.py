@@ -7,8 +7,8 @@ to split tells how much of a result that was; the labels of the classifier itsel
 from collections.abc import Mapping
 from pathlib import Path
 
-from catsplit.datasets.layout import choices, read_json
-from catsplit.errors import BenchmarkError
+from catsplit.errors import BenchmarkError, choices
+from catsplit.paths import read_json
 from catsplit.taxonomy import Taxonomy
 
 # "exact" is the wording of the labels themselves, and "kinds" a key of the file that is no wording.

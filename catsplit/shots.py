@@ -12,8 +12,7 @@ from torch import Tensor
 from catsplit.errors import CatsplitError
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
-from catsplit.lowshot import Fit, Job, Recipe, Run, finetune_splits, hold_out, sample
-from catsplit.tables.results import ALL
+from catsplit.lowshot import ALL, Fit, Job, Recipe, Run, finetune_splits, hold_out, sample
 
 if TYPE_CHECKING:
     from catsplit.benchmark import Benchmark, Split

@@ -21,7 +21,6 @@ COLUMNS = (
     "benchmark", "part", "wording", "encoder", "coarse", "kind", "known", "k", "method", "initial", "shots", "clips",
     "seed", *MEASURED, "seconds", "problem", "key",
 )  # fmt: skip
-ALL = -1  # in the column `shots`: all training clips
 
 
 def measured(scores: Scores | None) -> dict[str, float]:
