@@ -3,9 +3,11 @@
 import json
 import re
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 
 from catsplit import stage
 from catsplit.benchmark import Split
@@ -13,9 +15,11 @@ from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.maps import pca
 from catsplit.widgets import page
-from catsplit.widgets.atlas import SHAPES, atlas, document
+from catsplit.widgets.atlas import SHAPES, atlas, document, split_map
 from catsplit.widgets.atlasdata import ELSE, OTHER, Panel, panel, shown
 from catsplit.widgets.page import film
+
+mpl.use("Agg")
 
 FINE = ("Pushing something to the left", "Pushing something to the right")
 SPLIT = Split("Pushing something", 0, FINE, ("to the left", "to the right"))
@@ -134,6 +138,22 @@ def test_the_view_carries_all_and_asks_nobody():
     assert view.script.count(SPLIT.coarse) > 10
     assert "http" not in view.script
     assert len(view.html) < 1_000_000
+
+
+def test_a_split_stands_in_four_pictures():
+    some = made_panel()
+    axes = split_map(some)
+    for state in (0, 1):
+        places = np.concatenate([line.get_xydata() for line in axes[state, 0].get_lines() if len(line.get_xdata())])
+        assert {tuple(place) for place in places} == {tuple(place) for place in some.map.places}
+        white = [line.get_xydata() for line in axes[state, 0].get_lines() if line.get_mfc() == "white"]
+        hollow = [place for places in white for place in places]
+        wrong = some.map.places[~some.right(state)]
+        assert {tuple(place) for place in hollow} == {tuple(place) for place in wrong}
+        counts = [int(text.get_text().split("\n")[0]) for text in axes[state, 1].texts]
+        assert counts == some.counts(state).ravel().tolist()
+    assert "trustworthiness" in axes[0, 0].get_title(loc="left")
+    plt.close()
 
 
 def test_labels_that_look_like_html_stay_labels():

@@ -4,7 +4,6 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from test_atlas import made_panel
 
 from catsplit import plots
 from catsplit.errors import CatsplitError
@@ -81,21 +80,6 @@ def test_names_are_written_once_and_apart():
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     frame = ax.get_window_extent()
     assert all(frame.x0 - 1 <= box.x0 and box.x1 <= frame.x1 + 1 for box in boxes)
-
-
-def test_a_split_stands_in_four_pictures():
-    panel = made_panel()
-    axes = plots.split_map(panel)
-    for state in (0, 1):
-        places = np.concatenate([line.get_xydata() for line in axes[state, 0].get_lines() if len(line.get_xdata())])
-        assert {tuple(place) for place in places} == {tuple(place) for place in panel.map.places}
-        white = [line.get_xydata() for line in axes[state, 0].get_lines() if line.get_mfc() == "white"]
-        hollow = [place for places in white for place in places]
-        wrong = panel.map.places[~panel.right(state)]
-        assert {tuple(place) for place in hollow} == {tuple(place) for place in wrong}
-        counts = [int(text.get_text().split("\n")[0]) for text in axes[state, 1].texts]
-        assert counts == panel.counts(state).ravel().tolist()
-    assert "trustworthiness" in axes[0, 0].get_title(loc="left")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from catsplit.plots.confusions import confusion
 from catsplit.plots.dictionaries import flow, matches, prototypes, similarity_maps
 from catsplit.plots.heads import plane, rows, similarity
 from catsplit.plots.learning import curves
-from catsplit.plots.maps import label_map, label_maps, name_map, row_map, split_map
+from catsplit.plots.maps import label_map, label_maps, name_map, row_map
 from catsplit.plots.results import bars, intervals, trade_off
 from catsplit.plots.signs import pictures, signs
 from catsplit.plots.style import COLOURS, MARKS, STYLE
@@ -35,7 +35,6 @@ __all__ = [
     "signs",
     "similarity",
     "similarity_maps",
-    "split_map",
     "strips",
     "trade_off",
 ]

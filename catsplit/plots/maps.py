@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -12,11 +11,7 @@ from matplotlib.transforms import Bbox
 
 from catsplit.errors import CatsplitError
 from catsplit.maps import Map
-from catsplit.plots.confusions import confusion
 from catsplit.plots.style import COLOURS, HALO, MARKS, check_shape, new_axes, styled
-
-if TYPE_CHECKING:
-    from catsplit.widgets.atlasdata import Panel
 
 KINDS = tuple(zip((*COLOURS, "black"), (*MARKS, "*"), strict=True))
 
@@ -40,7 +35,7 @@ def label_map(
         ax.plot(
             *chart.places[mine].T, mark, color=colour, ms=10 if mark == "*" else 6, mec="white", mew=0.5, label=name
         )
-    _bare(ax, chart, title)
+    bare(ax, chart, title)
     if legend:
         handles = ax.get_legend_handles_labels()
         ax.figure.legend(*handles, loc="outside lower center", ncols=_fitting(handles[1]))
@@ -137,38 +132,6 @@ def name_map(chart: Map, names: Sequence[str], kinds: Sequence[str], title: str 
     return ax
 
 
-@styled
-def split_map(panel: "Panel") -> np.ndarray:
-    """One split as the atlas shows it: map and confusion matrix, before the split on top and after it below.
-
-    Marks say what a clip shows, colours what is answered, and hollow marks are wrong answers.
-
-    Returns:
-        The axes (2, 2).
-    """
-    from catsplit.widgets.atlas import colours, marks
-    from catsplit.widgets.atlasdata import STATES
-
-    figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.6), width_ratios=(1.15, 1))
-    for state, (ax, beside) in enumerate(axes):
-        paint = colours(panel, state)
-        for line, mark in enumerate(marks(panel)):
-            for i in np.flatnonzero(panel.shown == line):
-                colour = paint[panel.answered(state)[i]]
-                fill = colour if panel.right(state)[i] else "white"
-                ax.plot(*panel.map.places[i], mark, ms=7, mec=colour, mfc=fill, mew=1.5)
-        _bare(ax, panel.map, f"{panel.split.coarse}, {STATES[state]}")
-        columns = panel.columns(state)
-        keys = [ax.plot([], [], "s", ms=9, color=colour)[0] for colour in paint]
-        ax.legend(keys, [f"answered: {name}" for name in columns], loc="upper center", bbox_to_anchor=(0.5, 0))
-        confusion(panel.counts(state), panel.lines, columns, ax=beside)
-    keys = [ax.plot([], [], mark, ms=8, color="black")[0] for mark in marks(panel)]
-    keys.append(ax.plot([], [], "o", ms=8, mec="black", mfc="white")[0])
-    names = [*(f"shows: {line}" for line in panel.lines), "hollow: wrong"]
-    figure.legend(keys, names, loc="outside lower center", ncols=3)
-    return axes
-
-
 def _different(labels: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(labels))
     if len(names) > len(KINDS):
@@ -182,7 +145,8 @@ def _fitting(names: Sequence[str]) -> int:
     return 1 if longest > 34 else 2 if longest > 22 else 3
 
 
-def _bare(ax: Axes, chart: Map, title: str) -> None:
+def bare(ax: Axes, chart: Map, title: str) -> None:
+    """A map's title with how it was made and its trust, and a frame without ticks."""
     ax.set_title("\n".join(filter(None, [title, chart.made, f"trustworthiness {chart.trust:.2f}"])), loc="left")
     ax.title.set_fontsize(11)
     ax.set(xticks=[], yticks=[])

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
 
 from catsplit.errors import CatsplitError
-from catsplit.plots.style import COLOURS, MARKS
+from catsplit.plots.confusions import confusion
+from catsplit.plots.maps import bare
+from catsplit.plots.style import COLOURS, MARKS, styled
 from catsplit.widgets.atlasdata import STATES, Panel
 from catsplit.widgets.atlasscript import SCRIPT
 from catsplit.widgets.page import Interactive
@@ -80,6 +84,35 @@ def atlas(panels: Sequence[Panel]) -> Interactive:
     # The script brings out the first split, too, so that what is seen at first is made as everything later.
     ready.js_on_event("document_ready", act)
     return Interactive(layout, text)
+
+
+@styled
+def split_map(panel: Panel) -> np.ndarray:
+    """One split as the atlas shows it: map and confusion matrix, before the split on top and after it below.
+
+    Marks say what a clip shows, colours what is answered, and hollow marks are wrong answers.
+
+    Returns:
+        The axes (2, 2).
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.6), width_ratios=(1.15, 1))
+    for state, (ax, beside) in enumerate(axes):
+        paint = colours(panel, state)
+        for line, mark in enumerate(marks(panel)):
+            for i in np.flatnonzero(panel.shown == line):
+                colour = paint[panel.answered(state)[i]]
+                fill = colour if panel.right(state)[i] else "white"
+                ax.plot(*panel.map.places[i], mark, ms=7, mec=colour, mfc=fill, mew=1.5)
+        bare(ax, panel.map, f"{panel.split.coarse}, {STATES[state]}")
+        columns = panel.columns(state)
+        keys = [ax.plot([], [], "s", ms=9, color=colour)[0] for colour in paint]
+        ax.legend(keys, [f"answered: {name}" for name in columns], loc="upper center", bbox_to_anchor=(0.5, 0))
+        confusion(panel.counts(state), panel.lines, columns, ax=beside)
+    keys = [ax.plot([], [], mark, ms=8, color="black")[0] for mark in marks(panel)]
+    keys.append(ax.plot([], [], "o", ms=8, mec="black", mfc="white")[0])
+    names = [*(f"shows: {line}" for line in panel.lines), "hollow: wrong"]
+    figure.legend(keys, names, loc="outside lower center", ncols=3)
+    return axes
 
 
 def _state(panel: Panel, state: int) -> dict:
