@@ -15,14 +15,6 @@ def _stage(commands_of: argparse._SubParsersAction) -> None:
     render = stage_commands.add_parser("render", help="render its clips into the cache folder")
     render.add_argument("sets", nargs="*", default=["val"], metavar="SET", help="val (default) and train")
     render.set_defaults(run=commands.stage_render)
-    train = stage_commands.add_parser("train", help="train a base classifier again, from nothing")
-    train.add_argument("--part", required=True, help="A or B")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--out", help="file to write (default: stage-PART-SEED.safetensors here)")
-    train.set_defaults(run=commands.stage_train)
-    evidence = stage_commands.add_parser("evidence", help="measure what one frame and shuffled frames tell")
-    evidence.add_argument("--out", default="stage-evidence.json", help="file to write (default: %(default)s)")
-    evidence.set_defaults(run=commands.stage_evidence)
 
 
 def _split(commands_of: argparse._SubParsersAction) -> None:

@@ -25,18 +25,6 @@ def stage_render(args: argparse.Namespace) -> None:
     print(f"{made} clips rendered, the rest was there already.")
 
 
-def stage_train(args: argparse.Namespace) -> None:
-    from catsplit.stage import checkpoints
-
-    print(checkpoints.train(args.part, args.seed, args.out))
-
-
-def stage_evidence(args: argparse.Namespace) -> None:
-    from catsplit.stage import checkpoints
-
-    print(checkpoints.measure(args.out))
-
-
 def check(args: argparse.Namespace) -> int:
     from catsplit.datasets.check import check as checked
 

@@ -1,6 +1,6 @@
 """Gather the cards of trained base classifiers of Stage-Split into catsplit/assets/stage-seeds.json.
 
-    catsplit stage train --part A --seed 0        # and so on, three seeds for each part
+    python scripts/stage/train.py classifier --part A --seed 0        # and so on, three seeds for each part
     python scripts/stage_seeds.py stage-a-0.safetensors stage-a-1.safetensors …
 """
 

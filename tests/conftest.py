@@ -13,6 +13,9 @@ __all__ = ["chromium", "generator", "pages", "root", "shared", "tab", "wheel"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# The makers of Stage-Split's shipped assets, plain scripts beside one another.
+sys.path.insert(0, str(ROOT / "scripts" / "stage"))
+
 # A test that reaches for a hub is a mistake: let it fail at once and by name, not after minutes of retries.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

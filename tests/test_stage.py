@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import checkpoints
+import evidence
 import numpy as np
 import pytest
 import torch
@@ -241,26 +243,19 @@ def test_the_shipped_classifier_is_small_and_good(part):
     assert card["accuracy"] >= 85
 
 
-def evidence() -> dict:
-    return stage.measured("evidence")
-
-
 @pytest.mark.parametrize("kind", stage.MOTION_KINDS)
 def test_one_frame_does_not_tell_motion(kind):
-    for frame, kinds in evidence()["one frame"]["accuracy among siblings"].items():
+    for frame, kinds in stage.measured("evidence")["one frame"]["accuracy among siblings"].items():
         assert kinds[kind]["accuracy"] <= kinds[kind]["chance"] + 10, frame
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_shuffled_frames_do_not_tell_motion(part):
     """Decoded anew and run through the shipped classifier: motion siblings of the other part, which it knows finely."""
-    from catsplit.stage import checkpoints
-    from catsplit.stage.evidence import shuffled
-
     motion = [a for a in ACTIONS if a.part not in ("", part) and a.kind in stage.MOTION_KINDS]
     names = [name for a in motion for label in a.fine for name in clips_of(label, render.CLIPS["val"])]
     stage.prepare(names, progress=False)
-    found = shuffled(
+    found = evidence.shuffled(
         stage.classifier(part),
         checkpoints.decode(names),
         [render.label_index(n) for n in names],

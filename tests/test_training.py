@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from fit import RECIPE, Sampler, fit, predict
 
 from catsplit.stage.network import StageNet, _shifted
-from catsplit.stage.train import RECIPE, Sampler, fit, predict
 
 
 def clips(count: int = 40) -> np.ndarray:

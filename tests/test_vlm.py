@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import contrastive
 import numpy as np
 import open_clip
 import pytest
@@ -21,7 +22,7 @@ from catsplit.errors import BenchmarkError, CatsplitError, HeadError
 from catsplit.head import Head
 from catsplit.metrics import targets_of
 from catsplit.models import vision_language as vlmodels
-from catsplit.stage import captions, contrastive, render
+from catsplit.stage import captions, render
 from catsplit.text import encoder
 from catsplit.video import read_views
 

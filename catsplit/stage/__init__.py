@@ -163,6 +163,6 @@ def _checkpoint(part: str) -> tuple[dict, dict]:
     if tuple(json.loads(metadata["labels"])) != taxonomy().label_space(part):
         raise BenchmarkError(
             f"{path} was trained on other labels than those of part {part}: train it again with "
-            f"`catsplit stage train --part {part}`."
+            f"`python scripts/stage/train.py classifier --part {part}` in the repository."
         )
     return tensors, json.loads(metadata["card"])

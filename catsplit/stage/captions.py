@@ -157,7 +157,7 @@ def read(path: Path) -> tuple[nn.Module, Words, dict]:
     """
     from safetensors import SafetensorError, safe_open
 
-    again = "train it again with catsplit.stage.vlm_checkpoint.train()"
+    again = "train it again with `python scripts/stage/train.py vision-language` in the repository"
     wrong = f"{path} isn't the vision–language model of Stage-Split, or is damaged: {again}."
     try:
         with safe_open(path, "pt") as file:

@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
+import evidence
 import numpy as np
 import torch
+from fit import RECIPE, even_frames, fit, predict, save_checkpoint
 
 from catsplit import stage
 from catsplit.paths import atomic_path, cache_dir
-from catsplit.stage import evidence, render
+from catsplit.stage import render
 from catsplit.stage.scene import FRAMES
-from catsplit.stage.train import RECIPE, even_frames, fit, predict, save_checkpoint
 from catsplit.video import read_frames
 
 SHORT_SIDE = stage.sampling().short_side
@@ -99,7 +100,7 @@ def measure(out: str | Path) -> Path:
     found = {part: evidence.shuffled(stage.classifier(part), clips, places, columns(part)) for part in stage.PARTS}
     result = {
         "what": f"Stage-Split {stage.VERSION} (synthetic): accuracy among siblings, percent, on validation clips",
-        "made by": "catsplit stage evidence",
+        "made by": "scripts/stage/train.py evidence",
         "one frame": evidence.one_frame(*decoded("train"), clips, places),
         "shipped classifiers": found,
     }

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from contrastive import RECIPE, Pairs, fit
+from evidence import sibling_accuracy
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from catsplit import stage
 from catsplit.paths import cache_dir
 from catsplit.stage import captions, render
-from catsplit.stage.contrastive import RECIPE, Pairs, fit
-from catsplit.stage.evidence import sibling_accuracy
 from catsplit.stage.scene import FRAMES
 from catsplit.video import read_frames
 

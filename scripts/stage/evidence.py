@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from fit import even_frames, fit, predict
 from torch import Tensor
 
 from catsplit.stage.catalogue import ACTIONS
 from catsplit.stage.network import FRAMES, StageNet
-from catsplit.stage.train import even_frames, fit, predict
 
 ONE_FRAME = {
     "seed": 0,
