@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Split, check_groups, new_rows
-from catsplit.text import Encode
+from catsplit.text import Encode, embed
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +44,12 @@ class Alignment:
 
         Raises:
             HeadError: the split doesn't fit the head.
-            CatsplitError: there was no fit of that seed.
+            CatsplitError: there was no fit of that seed; as `text.embed`.
         """
         seed = self.seeds[0] if seed is None else seed
         if seed not in self.seeds:
             raise CatsplitError(f"Seed {seed} was not fitted: choose among {self.seeds} or fit again.")
-        vectors = self.map(encode(list(split.modifiers)))[self.seeds.index(seed)]
+        vectors = self.map(embed(encode, split.modifiers))[self.seeds.index(seed)]
         return new_rows(head, split, vectors, [{"method": self.method, "seed": seed}] * len(vectors))
 
 
@@ -105,12 +105,12 @@ def fit(
 
     Raises:
         HeadError: as for `pairs`.
-        CatsplitError: no seeds.
+        CatsplitError: no seeds; as `text.embed`.
     """
     if not seeds:
         raise CatsplitError("An alignment needs one seed or more.")
     texts, y = pairs(head, groups, modifiers)
-    x = encode(texts).float()
+    x = embed(encode, texts)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     first = [first_weights(x.shape[1], hidden, head.dim, generator) for generator in generators]
     weights = [torch.stack(tensors) for tensors in zip(*first, strict=True)]
@@ -157,9 +157,10 @@ def ridge(
 
     Raises:
         HeadError: as for `pairs`.
+        CatsplitError: as `text.embed`.
     """
     texts, y = pairs(head, groups, modifiers)
-    x = encode(texts).double()
+    x = embed(encode, texts).double()
     middle_x, middle_y = x.mean(0), y.double().mean(0)
     centred = x - middle_x
     # Fewer pairs than dimensions: the P x P system is the smaller one.

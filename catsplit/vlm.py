@@ -12,10 +12,9 @@ It is how CLIP and its kin are compared in the paper (Liu & Doughty, ICLR 2026, 
 `stage.captions.load()` is a small model for Stage-Split that needs no download.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from catsplit.head import Head
 from catsplit.metrics import Features, Scores, check_targets, probabilities, scores_of
 from catsplit.models.vision_language import VisionLanguage, load
 from catsplit.modifiers import Split, check_split
+from catsplit.text import as_embeddings, embed
 
 if TYPE_CHECKING:
     from catsplit.methods import Ground
@@ -71,11 +71,10 @@ def gated(
         raise CatsplitError(f'before is "base" or "masked", not {before!r}.')
     row, clips, fresh = head.index(split.coarse), len(features), split.subcategories
     targets = check_targets(clips, len(head), torch.tensor([row]), list(fresh), targets)
-    # A copy, because a memory map of cached features can't be written, and torch would warn of it.
-    copy = frame_embeddings if isinstance(frame_embeddings, Tensor) else torch.from_numpy(np.array(frame_embeddings))
-    frames = copy.float()
-    frames = _unit(frames.mean(1) if frames.ndim == 3 else frames, clips, "clips", "frame")
-    texts = _unit(torch.as_tensor(text_embeddings).float(), len(fresh), f'subcategories of "{split.coarse}"', "text")
+    frames = as_embeddings(frame_embeddings, range(clips), f"Frame embeddings of {clips} clips", views=True)
+    frames = _unit(frames.mean(1) if frames.ndim == 3 else frames, range(clips), "frame embedding of clip")
+    texts = as_embeddings(text_embeddings, fresh, f'Text embeddings of the subcategories of "{split.coarse}"')
+    texts = _unit(texts, fresh, "text embedding of")
     if frames.shape[1] != texts.shape[1]:
         raise CatsplitError(
             f"Frame embeddings (N, {frames.shape[1]}) and text embeddings (k, {texts.shape[1]}) must be of one model."
@@ -104,7 +103,7 @@ def method(
     """
 
     def score(ground: "Ground", split: Split, seed: int) -> Scores:
-        texts, targets = model.texts(split.subcategories), ground.targets(split)
+        texts, targets = embed(model.texts, split.subcategories), ground.targets(split)
         return gated(
             ground.head, split, ground.features, frames, texts, targets, scale=model.scale, before=before
         )
@@ -112,12 +111,10 @@ def method(
     return score
 
 
-def _unit(embeddings: Tensor, count: int, what: str, kind: str) -> Tensor:
-    if embeddings.ndim != 2 or len(embeddings) != count:
-        raise CatsplitError(f"{count} {what} need {kind} embeddings ({count}, n), not {tuple(embeddings.shape)}.")
+def _unit(embeddings: Tensor, names: Sequence[object], what: str) -> Tensor:
     length = embeddings.norm(dim=1, keepdim=True)
-    good = (length.isfinite() & (length > 0))[:, 0]
-    if not good.all():
-        place = int((~good).nonzero()[0])
-        raise CatsplitError(f"The {kind} embedding number {place} of the {what} is zero or not finite: make it again.")
+    usable = length.isfinite() & (length > 0)
+    if not usable.all():
+        name = names[int(usable.int().argmin())]
+        raise CatsplitError(f'The {what} "{name}" is zero or not finite: make it again.')
     return embeddings / length

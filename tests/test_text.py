@@ -8,14 +8,18 @@ from contextlib import nullcontext
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from catsplit import alignment, retrieval, vlm
 from catsplit import text_encoders as textmodels
 from catsplit.errors import CatsplitError
-from catsplit.text import TextEncoder, encoder
+from catsplit.head import Head
+from catsplit.modifiers import Dictionary
+from catsplit.text import TextEncoder, embed, encoder
 
 TEXTS = ["Pushing something from left to right", "Pushing something from right to left", "fast", "A jump"]
 
@@ -223,7 +227,7 @@ def test_what_is_no_list_of_texts_is_refused(texts, message):
 
 @pytest.mark.parametrize("output", [torch.ones(2, 3), torch.tensor(1.0), torch.tensor([1.0, float("nan")])])
 def test_an_encoder_with_senseless_output_is_refused(output, cache):
-    with pytest.raises(CatsplitError, match='"a/fake" must turn a text into finite numbers'):
+    with pytest.raises(CatsplitError, match='"a/fake" gives for a text must be'):
         fake(lambda: lambda text: output)(["abc"])
     assert not list(cache.rglob("*.npz"))
 
@@ -286,6 +290,82 @@ def test_wordllama_ignores_word_order_or_asks_to_be_installed():
     left, right = encoder("wordllama")(TEXTS[:2])
     assert left.shape == (256,)
     torch.testing.assert_close(left, right, atol=1e-5, rtol=0)
+
+
+# Encoders of one's own -------------------------------------------------------
+
+
+class Own:
+    """An encoder by one's own function, and all that a text encoder is given to."""
+
+    def __init__(self, answer=lambda embeddings: embeddings):
+        self.answer = answer
+        self.head = Head(torch.arange(12.0).reshape(4, 3).sin(), None, ["c", "left", "right", "up"])
+        groups = {"group": ["left", "right"], "alone": ["up"]}
+        modifiers = {label: f"{label}ward" for label in ("left", "right", "up")}
+        self.known = self.head, groups, modifiers
+        self.dictionary = Dictionary.from_head(*self.known)
+
+    def encode(self, texts):
+        assert isinstance(texts, list)
+        table = [[float(len(text)), float(ord(text[0])), float(ord(text[-1]))] for text in texts]
+        return self.answer(torch.tensor(table))
+
+    def scored(self):
+        method = vlm.method(SimpleNamespace(texts=self.encode, scale=1.0), self.answer(torch.eye(3)))
+        targets = torch.tensor([4, 1, 2])
+        ground = SimpleNamespace(head=self.head, features=self.head.weight[:3, None], targets=lambda split: targets)
+        return method(ground, SPLIT, 0)
+
+
+SPLIT = SimpleNamespace(coarse="c", subcategories=("one", "another"), modifiers=("oneward", "elsewhere"))
+USES = {
+    "retrieval": lambda own: retrieval.similarities(SPLIT, own.dictionary, own.encode),
+    "fit": lambda own: alignment.fit(*own.known, own.encode, epochs=2).cosine,
+    "ridge": lambda own: alignment.ridge(*own.known, own.encode).cosine,
+    "rows": lambda own: alignment.ridge(*own.known, Own().encode).rows(own.head, SPLIT, own.encode)["one"],
+    "vlm": lambda own: own.scored().confidence,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        torch.Tensor.numpy,
+        torch.Tensor.tolist,
+        torch.Tensor.double,
+        lambda embeddings: embeddings.requires_grad_(),
+        lambda embeddings: np.lib.stride_tricks.as_strided(embeddings.numpy(), writeable=False),
+        lambda embeddings: np.ascontiguousarray(embeddings.numpy()[::-1])[::-1],
+    ],
+)
+def test_whatever_holds_the_embeddings_of_an_encoder_of_ones_own_they_count_alike(use, answer):
+    found = USES[use](Own(answer))
+    assert torch.equal(found, USES[use](Own()))
+    assert not found.requires_grad
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda embeddings: embeddings[:-1], r"of shape \(\d, n\), not \(\d, 3\)"),
+        (lambda embeddings: embeddings[0], r"of shape \(\d, n\), not \(3,\)"),
+        (lambda embeddings: embeddings[:, None, None], r"of shape \(\d, n\), not"),
+        (lambda embeddings: embeddings.log() * torch.nan, 'be finite, but that of ".+" is not'),
+        (lambda embeddings: ["none"] * len(embeddings), "be numbers, not list"),
+        (lambda embeddings: None, r"of shape|be numbers, not NoneType"),
+    ],
+)
+def test_what_is_no_embedding_is_said_wherever_an_encoder_is_used(use, answer, message):
+    with pytest.raises(CatsplitError, match=message):
+        USES[use](Own(answer))
+
+
+def test_the_encoder_is_named():
+    with pytest.raises(CatsplitError, match=r'"len" gives for 2 texts must be of shape \(2, n\), not \(\)'):
+        embed(len, ["a", "b"])
 
 
 # Other models -----------------------------------------------------------------

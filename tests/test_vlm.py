@@ -144,10 +144,10 @@ def test_a_perfect_model_leaves_only_the_gate_s_errors():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"frame_embeddings": torch.zeros(60, 6)}, "frame embedding number 0"),
-        ({"frame_embeddings": torch.full((60, 6), torch.nan)}, "not finite"),
+        ({"frame_embeddings": torch.zeros(60, 6)}, 'frame embedding of clip "0" is zero'),
+        ({"frame_embeddings": torch.full((60, 6), torch.nan)}, 'must be finite, but that of "0" is not'),
         ({"frame_embeddings": torch.ones(59, 6)}, r"\(60, n\), not \(59, 6\)"),
-        ({"text_embeddings": torch.ones(2, 6)}, r'subcategories of "b" need text embeddings \(3, n\)'),
+        ({"text_embeddings": torch.ones(2, 6)}, r'subcategories of "b" must be of shape \(3, n\)'),
         ({"text_embeddings": torch.ones(3, 7)}, "of one model"),
         ({"before": "c"}, '"base" or "masked"'),
         ({"targets": torch.ones(60)}, "target 1"),
