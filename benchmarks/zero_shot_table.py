@@ -20,7 +20,6 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -29,7 +28,7 @@ import torch
 from catsplit import alignment, controls, metrics
 from catsplit.evaluator import Evaluator
 from catsplit.head import Head
-from catsplit.modifiers import Dictionary
+from catsplit.modifiers import Dictionary, Split
 from catsplit.paths import atomic_path
 from catsplit.retrieval import retrieve
 
@@ -38,12 +37,6 @@ CLIPS, VIEWS, DIM, SEEDS = 24_777, 6, 384, (0, 1, 2)
 # 27 splits into 82 subcategories, nine at most; 80 fine-grained categories in 27 groups, and 12 groups of one.
 SPLIT_SIZES = [2] * 15 + [3] * 6 + [4, 4, 4, 5, 8, 9]
 GROUP_SIZES = [2] * 14 + [3] * 8 + [4, 5, 6, 6, 7] + [1] * 12
-
-
-class Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
 
 
 class World:

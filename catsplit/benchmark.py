@@ -15,34 +15,16 @@ from catsplit.datasets.clipindex import ClipIndex
 from catsplit.datasets.reader import read_taxonomy
 from catsplit.datasets.writer import write_benchmark
 from catsplit.errors import BenchmarkError, choices
+from catsplit.modifiers import Split
 from catsplit.taxonomy import Taxonomy
 from catsplit.words.wordings import read_wordings, reworded
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Benchmark", "Split", "write_benchmark"]
+__all__ = ["Benchmark", "write_benchmark"]
 
 _Table = tuple[list[str], list[int]]
-
-
-@dataclass(frozen=True)
-class Split:
-    """One coarse category and what it is to be split into.
-
-    Attributes:
-        coarse: its label.
-        row: its row in the classifier.
-        subcategories: the k labels, in the order of the new rows C, C + 1, …
-        modifiers: their k modifier texts.
-        kind: the type of split, for example "direction", where the benchmark says.
-    """
-
-    coarse: str
-    row: int
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
-    kind: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +87,8 @@ class Benchmark:
             if wording == "exact"
             else reworded(taxonomy, part, wordings[wording], f'The wording "{wording}" in {source}')
         )
-        row_of = {label: row for row, label in enumerate(labels)}
         splits = tuple(
-            Split(coarse, row_of[coarse], *map(tuple, zip(*pairs, strict=True)), kinds.get(coarse))
+            Split(coarse, *map(tuple, zip(*pairs, strict=True)), kinds.get(coarse))
             for coarse, pairs in texts.items()
         )
         index = None if videos is None else ClipIndex(Path(videos))
@@ -156,7 +137,7 @@ class Benchmark:
 
         It is the validation set without the row of `coarse`, and drawn from there where no file holds it.
         """
-        row = self.split(coarse).row
+        row = self.labels.index(self.split(coarse).coarse)
         stored = self._split_folder(coarse) / layout.UNRELATED_SET
         if not stored.exists():
             return _frame(self._val).loc[lambda clips: clips["row"] != row].reset_index(drop=True)
@@ -185,7 +166,7 @@ class Benchmark:
     def problems(self) -> tuple[str, ...]:
         found = []
         for coarse, sentence in self.taxonomy.clashes(self.part).items():
-            row = self.split(coarse).row
+            row = self.labels.index(coarse)
             counts = []
             for name, table, own in (
                 ("training", self._table("train.csv"), layout.FT_SET),

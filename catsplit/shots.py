@@ -15,7 +15,8 @@ from catsplit.head import Head, Rows
 from catsplit.lowshot import ALL, Fit, Job, Recipe, Run, finetune_splits, hold_out, sample
 
 if TYPE_CHECKING:
-    from catsplit.benchmark import Benchmark, Split
+    from catsplit.benchmark import Benchmark
+    from catsplit.modifiers import Split
 
 Source = FeatureSet | Callable[[Sequence[str]], FeatureSet]
 
@@ -86,7 +87,7 @@ class TrainingClips:
         """Features (n, V, D) and targets (n,) of the split's clips and of all untouched training clips."""
         paths, targets = self.clips_of(split.coarse)
         others = self._benchmark.clips("train")
-        others = others[(others["row"] != split.row) & ~others["path"].isin(self._left_out)]
+        others = others[(others["row"] != self._head.index(split.coarse)) & ~others["path"].isin(self._left_out)]
         features = self._features.rows_of([*paths, *others["path"]])
         return features, torch.cat([targets, torch.tensor(others["row"].to_numpy(), dtype=torch.int64)])
 

@@ -29,7 +29,8 @@ from catsplit.training.recipe import PUBLISHED, Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
-    from catsplit.benchmark import Benchmark, Split
+    from catsplit.benchmark import Benchmark
+    from catsplit.modifiers import Split
 
 Line = dict[str, Any]
 TOGETHER = 2**24  # numbers in the heads of all runs that learn side by side

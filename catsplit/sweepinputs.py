@@ -15,7 +15,8 @@ from catsplit.methods import Ground
 from catsplit.text import Encode
 
 if TYPE_CHECKING:
-    from catsplit.benchmark import Benchmark, Split
+    from catsplit.benchmark import Benchmark
+    from catsplit.modifiers import Split
 
 
 def distinct(what: str, values: Sequence) -> tuple:

@@ -1,7 +1,7 @@
 """Alignment: the batched fit against an ordinary training loop, and the ridge regression against scikit-learn's."""
 
+import dataclasses
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,12 +14,7 @@ from torch import nn
 from catsplit.alignment import first_weights, fit, pairs, ridge
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head
-
-
-class Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
+from catsplit.modifiers import Split
 
 
 class World:
@@ -165,7 +160,7 @@ def test_alignment_does_not_depend_on_which_category_is_split(seed, first, close
 def test_permuting_the_siblings_permutes_the_rows(order, closed_form):
     world = World(4)
     fitted = ridge(*world.knowledge) if closed_form else fit(*world.knowledge, seeds=(0,), epochs=2)
-    shuffled = Split("c", *(tuple(texts[j] for j in order) for texts in world.c[1:]))
+    shuffled = Split("c", *(tuple(texts[j] for j in order) for texts in (world.c.subcategories, world.c.modifiers)))
     one, other = (fitted.rows(world.head, split, world.encode) for split in (world.c, shuffled))
     assert list(other) == [world.c.subcategories[j] for j in order]
     assert all(torch.allclose(one[label], other[label], atol=1e-6) for label in one)
@@ -204,7 +199,7 @@ def test_bad_calls_are_clear_errors():
     with pytest.raises(CatsplitError, match="Seed 5"):
         fitted.rows(world.head, world.c, world.encode, seed=5)
     with pytest.raises(HeadError, match="is none of"):
-        fitted.rows(world.head, world.c._replace(coarse="e"), world.encode)
+        fitted.rows(world.head, dataclasses.replace(world.c, coarse="e"), world.encode)
     with pytest.raises(HeadError, match="no modifier text"):
         pairs(world.head, world.groups, {})
     with pytest.raises(HeadError, match="None of the 0 groups"):

@@ -10,10 +10,10 @@ import torch
 from matplotlib import pyplot as plt
 
 from catsplit import stage
-from catsplit.benchmark import Split
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.maps import pca
+from catsplit.modifiers import Split
 from catsplit.widgets import page
 from catsplit.widgets.atlas import SHAPES, atlas, document, split_map
 from catsplit.widgets.atlasdata import ELSE, OTHER, Panel, panel, shown
@@ -22,7 +22,7 @@ from catsplit.widgets.page import film
 mpl.use("Agg")
 
 FINE = ("Pushing something to the left", "Pushing something to the right")
-SPLIT = Split("Pushing something", 0, FINE, ("to the left", "to the right"))
+SPLIT = Split("Pushing something", FINE, ("to the left", "to the right"))
 OLD = ("Pushing something", "Waving a hand", "Resting")
 
 
@@ -157,7 +157,7 @@ def test_a_split_stands_in_four_pictures():
 
 
 def test_labels_that_look_like_html_stay_labels():
-    odd = Split("<b>Pushing</b>", 0, ("<i>a</i>", "b"), ("<i>a</i>", "b"))
+    odd = Split("<b>Pushing</b>", ("<i>a</i>", "b"), ("<i>a</i>", "b"))
     old = Head(torch.eye(3), torch.zeros(3), (odd.coarse, *OLD[1:]))
     new = old.split(odd.coarse, dict(zip(odd.subcategories, torch.eye(3)[:2], strict=True)))
     features, paths, _ = made_clips(24)
@@ -192,7 +192,8 @@ def test_what_a_clip_shows_is_what_the_benchmark_says():
     clips = benchmark.clips("val")
     names = dict(zip(clips["path"], shown(benchmark, split, tuple(clips["path"])), strict=True))
     for path, row in zip(clips["path"], clips["row"], strict=True):
-        assert names[path] in split.subcategories if row == split.row else names[path] == benchmark.labels[row]
+        label = benchmark.labels[row]
+        assert names[path] in split.subcategories if label == split.coarse else names[path] == label
     equivalent = benchmark.equivalent_set(split.coarse)
     for path, row in zip(equivalent["path"], equivalent["row"], strict=True):
         assert names[path] == split.subcategories[row - len(benchmark.labels)]

@@ -4,7 +4,6 @@ The reference files (two npz files of `fixtures/`) are third-party data: read wh
 """
 
 import json
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,14 +13,8 @@ from catsplit import alignment
 from catsplit.evaluator import Evaluator
 from catsplit.head import Head
 from catsplit.metrics import evaluate
-from catsplit.modifiers import Dictionary
+from catsplit.modifiers import Dictionary, Split
 from catsplit.retrieval import retrieve
-
-
-class Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
 
 
 class Reference:

@@ -1,6 +1,7 @@
 """Controls: blind where they must be, and an oracle that is the optimum."""
 
-from typing import NamedTuple
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -11,14 +12,7 @@ from catsplit.controls import copies, oracle, random_entries, random_vectors
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head
 from catsplit.metrics import evaluate
-from catsplit.modifiers import Dictionary
-
-
-class Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
-
+from catsplit.modifiers import Dictionary, Split
 
 SPLIT = Split("y0", ("s0", "s1", "s2"), ("m0", "m1", "m2"))
 
@@ -141,4 +135,4 @@ def test_the_oracle_says_what_is_missing(head):
     with pytest.raises(CatsplitError, match="shape"):
         oracle(head, SPLIT, features[..., :4], targets)
     with pytest.raises(HeadError, match='"y9"'):
-        copies(head, SPLIT._replace(coarse="y9"))
+        copies(head, dataclasses.replace(SPLIT, coarse="y9"))

@@ -1,6 +1,5 @@
 """The modifier dictionary: vectors that sum to zero in a group, and clear errors for groups that can't be."""
 
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from catsplit.errors import HeadError
 from catsplit.head import Head
-from catsplit.modifiers import Dictionary, check_split, new_rows
+from catsplit.modifiers import Dictionary, Split, check_split, new_rows
 
 GROUPS = {"Push": ["Push left", "Push right"], "Open": ["Open"], "Fold": ["Fold once", "Fold twice", "Fold badly"]}
 MODIFIERS = {
@@ -20,12 +19,6 @@ MODIFIERS = {
     "Fold badly": "badly",
 }
 LABELS = ["Pull", "Push left", "Fold once", "Open", "Fold badly", "Push right", "Fold twice"]
-
-
-class Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
 
 
 @pytest.fixture

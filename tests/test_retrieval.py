@@ -1,7 +1,7 @@
 """Retrieval: the greedy matching against plain loops, its tie rules, and its variants."""
 
+import dataclasses
 import itertools
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head
-from catsplit.modifiers import Dictionary
+from catsplit.modifiers import Dictionary, Split
 from catsplit.retrieval import retrieve, similarities
-
-
-class Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
 
 
 class World:
@@ -94,7 +88,8 @@ def test_the_matching_is_the_greedy_one(seed, k, alpha, ties):
 @given(st.integers(0, 10**6), st.permutations(range(4)), st.sampled_from(["one-to-one", "argmax", "coherent"]))
 def test_permuting_the_siblings_permutes_the_rows(seed, order, matching):
     world = World(seed, k=4)
-    shuffled = Split("c", *(tuple(texts[j] for j in order) for texts in world.split[1:]))
+    names, texts = world.split.subcategories, world.split.modifiers
+    shuffled = Split("c", tuple(names[j] for j in order), tuple(texts[j] for j in order))
     one, other = (
         retrieve(world.head, split, world.dictionary, world.encode, matching=matching)
         for split in (world.split, shuffled)
@@ -129,7 +124,8 @@ def test_coherent_retrieval_takes_the_best_group_by_brute_force():
 def test_equals_are_drawn_at_random_from_the_seed_or_the_first_is_taken():
     world = World(2, sizes=(4, 4), k=2)
     same = torch.randn(8)
-    for text in [*world.dictionary.labels, *world.dictionary.modifiers, *world.split[1], *world.split[2]]:
+    own = [*world.split.subcategories, *world.split.modifiers]
+    for text in [*world.dictionary.labels, *world.dictionary.modifiers, *own]:
         # Not exactly the same length, as rounding would have it.
         world.known[text] = same * (1 + torch.rand(()))
     assert world.sources(ties="first") == ["g0 m0", "g0 m1"]
@@ -158,6 +154,6 @@ def test_an_unknown_rule_is_a_clear_error(options):
 
 def test_a_category_that_is_not_there_is_a_clear_error_before_any_text_is_encoded():
     world = World()
-    world.split = world.split._replace(coarse="d")
+    world.split = dataclasses.replace(world.split, coarse="d")
     with pytest.raises(HeadError, match='"d"'):
         retrieve(world.head, world.split, world.dictionary, None)

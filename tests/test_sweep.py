@@ -141,7 +141,7 @@ def test_the_oracle_sees_untouched_training_clips_too(here):
     table = run(here, methods=["oracle"], training=here.training)
     split, b = here.benchmark.split("Pulling"), here.benchmark
     ft, rest = b.ft_set("Pulling"), b.clips("train")
-    rest = rest[rest["row"] != split.row]
+    rest = rest[rest["row"] != b.labels.index("Pulling")]
     features = here.training([*ft["path"], *rest["path"]]).features
     rows = controls.oracle(here.head, split, features, torch.tensor([*ft["row"], *rest["row"]]))
     found = line(table, coarse="Pulling", seed=1)

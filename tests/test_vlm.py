@@ -3,7 +3,6 @@
 import json
 import math
 import warnings
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import contrastive
@@ -22,16 +21,10 @@ from catsplit.errors import BenchmarkError, CatsplitError, HeadError
 from catsplit.head import Head
 from catsplit.metrics import targets_of
 from catsplit.models import vision_language as vlmodels
+from catsplit.modifiers import Split
 from catsplit.stage import captions, render
 from catsplit.text import encoder
 from catsplit.video import read_views
-
-
-@dataclass
-class Split:
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
 
 
 def problem(seed, clips=60, views=3, dim=5, categories=4, k=3, width=6):

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from catsplit import stage
-from catsplit.benchmark import Benchmark, Split
+from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError
 from catsplit.evaluator import Evaluator
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
 from catsplit.methods import ZERO_SHOT, Ground
 from catsplit.metrics import Scores, targets_of
-from catsplit.modifiers import strengthened
+from catsplit.modifiers import Split, strengthened
 from catsplit.shots import TrainingClips
 from catsplit.sweepinputs import reopened
 from catsplit.text import Encode

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from catsplit.benchmark import Split
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
+from catsplit.modifiers import Split
 from catsplit.words.modifier_text import extract_modifiers
 
 LINE_BY_LINE = "line by line"

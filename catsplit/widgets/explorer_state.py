@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catsplit.benchmark import Split
+from catsplit.modifiers import Split
 from catsplit.widgets.explorer_rows import Source
 
 METHODS = ("copies", "random entries", "retrieval", "retrieval, coherent", "alignment", "ridge")
