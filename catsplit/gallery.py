@@ -1,7 +1,7 @@
-"""Moving clips on a page, in a notebook as in the built book: animated pictures inside the HTML, and no script.
+"""Moving clips on a page, in a notebook as in the built book: pictures inside the HTML, moved by its style alone.
 
-Readers stop all clips with one box; for those whose system asks for less motion they stand still from the start.
-A clip that stands still shows four of its frames.
+A clip is one picture of its frames below one another. Readers stop all clips with one box; for those whose system asks
+for less motion they stand still from the start. A clip that stands still shows four of its frames.
 """
 
 import base64
@@ -11,31 +11,120 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from catsplit.errors import CatsplitError
 
-MOST_FRAMES = 32  # of a clip on a page; longer clips are thinned out
-HOLD = 700  # milliseconds that the last frame stays, so that the jump to the first isn't taken for a motion
-
+# A last frame stays for a third of the run, so that the jump to the first isn't taken for a motion.
+STYLE = """<style>
+.film {aspect-ratio: var(--shape); display: flex; flex-wrap: wrap; border-radius: 3px; overflow: hidden}
+.film i {background: var(--strip) 0 0 / 100% calc(100% * var(--frames)); flex: none; print-color-adjust: exact;
+ -webkit-print-color-adjust: exact}
+.film .moving {display: var(--moving, block); width: 100%; height: 100%; animation: film var(--run) infinite}
+.film .still {display: var(--still, none); width: 50%; height: 50%}
+@keyframes film {0% {background-position-y: 0%} 70%, 100% {background-position-y: 100%}}
+.stands, input:checked ~ .clips .film {--moving: none; --still: block}
+@media (prefers-reduced-motion: reduce) {
+.film {--moving: none; --still: block}
+input:checked ~ .clips .film {--moving: block; --still: none}
+}
+</style>"""
 _STYLE = """<style>
 .catsplit-clips {margin: .5em 0 1em; line-height: 1.35}
 .catsplit-clips .grid {display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--width), 1fr)); gap: .8em}
 .catsplit-clips figure {margin: 0; font-size: .85em; overflow-wrap: break-word; text-align: left}
-.catsplit-clips img {width: 100%; max-width: 12em; height: auto; display: block; margin: 0; border-radius: 3px}
+.catsplit-clips .film {max-width: 12em}
 .catsplit-clips h4 {margin: 1em 0 .3em; font-size: 1em}
 .catsplit-clips .note {opacity: .85}
 .catsplit-clips h4, .catsplit-clips figcaption, .catsplit-clips .note {color: inherit !important}
-.catsplit-clips .still, .catsplit-clips .play {display: none}
-.catsplit-clips input:checked ~ .all .still {display: block}
-.catsplit-clips input:checked ~ .all .moving {display: none}
+.catsplit-clips .play {display: none}
 @media (prefers-reduced-motion: reduce) {
-.catsplit-clips .play, .catsplit-clips input:checked ~ .all .moving {display: revert}
-.catsplit-clips .still {display: block}
-.catsplit-clips .stop, .catsplit-clips .moving, .catsplit-clips input:checked ~ .all .still {display: none}
+.catsplit-clips .play {display: inline}
+.catsplit-clips .stop {display: none}
 }
 </style>"""
+
+
+class Film(NamedTuple):
+    """A clip inside a page as one picture that stands still, which the page moves or not.
+
+    Attributes:
+        strip: `data:` address of the frames below one another, the first on top.
+        frames: their number.
+        shape: width of a frame divided by its height.
+        seconds: of one run.
+    """
+
+    strip: str
+    frames: int
+    shape: float
+    seconds: float
+
+    def html(self, text: str, stands: bool = False) -> str:
+        """The film as wide as what is around it; `STYLE` must be on the page.
+
+        Args:
+            text: what it shows, for those who can't see it.
+            stands: whether it shows four of its frames, whatever the reader's system asks for.
+        """
+        last = max(self.frames - 1, 1)
+        style = (
+            f"--strip: url({self.strip}); --frames: {self.frames}; --shape: {self.shape}; "
+            f"--run: {self.seconds:.2f}s steps({last})"
+        )
+        still = "".join(
+            f'<i class="still" style="background-position-y: {100 * round(i * last / 3) / last:.3f}%"></i>'
+            for i in range(4)
+        )
+        kind = "film stands" if stands else "film"
+        text = html.escape(text)
+        return f'<div class="{kind}" role="img" aria-label="{text}" style="{style}"><i class="moving"></i>{still}</div>'
+
+
+def film(frames: np.ndarray, most: int = 8, fps: float = 5, quality: int = 30, size: int = 96) -> Film:
+    """A clip as a `Film`.
+
+    Args:
+        frames: (T, H, W, 3) uint8.
+        most: frames that are kept, evenly spaced over the clip, the first and the last among them.
+        fps: of those, a second.
+        quality: of WebP, 0–100.
+        size: short side, in pixels, to which larger frames are scaled.
+
+    Raises:
+        CatsplitError: frames of another shape or type.
+    """
+    from PIL import Image
+
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype != np.uint8:
+        raise CatsplitError(f"A clip's frames must be (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}.")
+    height, width = frames.shape[1:3]
+    share = min(size / min(height, width), 1)
+    kept = frames[np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)]
+    pictures = [Image.fromarray(one).resize((round(width * share), round(height * share))) for one in kept]
+    file = io.BytesIO()
+    Image.fromarray(np.concatenate(pictures)).save(file, "WEBP", quality=quality, method=4)
+    address = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return Film(address, len(kept), round(width / height, 3), len(kept) / fps / 0.7)
+
+
+def clips_that_stop(body: str, width: int) -> str:
+    """HTML with films in it, and a box above it that stops them all.
+
+    Args:
+        body: grids of figures.
+        width: least width of a figure in its grid, in pixels.
+    """
+    # Unlike a random name it leaves a page that is built twice the same.
+    name = "clips-" + hashlib.sha256(body.encode()).hexdigest()[:12]
+    return (
+        f'{STYLE}{_STYLE}<div class="catsplit-clips" style="--width: {width}px"><input type="checkbox" id="{name}"> '
+        f'<label for="{name}"><span class="stop">Stop the clips</span><span class="play">Let the clips move</span>'
+        f'</label><div class="clips">{body}</div></div>'
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +143,33 @@ class Clip:
     note: str = ""
     right: bool | None = None
 
+    def html(self, size: int) -> str:
+        """The clip as a figure; its short side has `size` pixels or fewer."""
+        frames = self.frames
+        if isinstance(frames, str | Path):
+            from catsplit.video import read_frames
+
+            frames = read_frames(frames, size)
+        moving = film(frames, most=32, fps=10, quality=60, size=size).html(f"{self.caption} (moving clip)")
+        return f"<figure>{moving}<figcaption>{caption(self.caption, self.note, self.right)}</figcaption></figure>"
+
+
+def caption(text: str, note: str, right: bool | None) -> str:
+    """What a clip shows, and below it a note with a mark and a word for what is right or wrong."""
+    mark = {True: "✓ right: ", False: "✗ wrong: ", None: ""}[right]
+    second = f'<div class="note">{mark}{html.escape(note)}</div>' if note else ""
+    return html.escape(text) + second
+
 
 class Gallery:
     """A grid of moving clips; a notebook shows it when it is a cell's last value, or by `display`.
 
-    About 10 kB for each clip of 20 frames of 80 × 80 pixels.
+    About 7 kB for each clip of 20 frames of 80 × 80 pixels.
 
     Args:
         clips: the clips, or {heading: clips}.
         width: least width of a clip in the grid, in pixels.
         size: short side, in pixels, of what is stored; videos are scaled to it, frames only down.
-        fps: frames a second.
-        quality: of WebP, 0–100.
 
     Raises:
         CatsplitError: no clips, or frames of another shape or type.
@@ -73,31 +177,19 @@ class Gallery:
     """
 
     def __init__(
-        self,
-        clips: Sequence[Clip] | Mapping[str, Sequence[Clip]],
-        width: int = 130,
-        size: int = 96,
-        fps: float = 10,
-        quality: int = 60,
+        self, clips: Sequence[Clip] | Mapping[str, Sequence[Clip]], width: int = 130, size: int = 96
     ) -> None:
-        groups = dict(clips) if isinstance(clips, Mapping) else {"": clips}
-        groups = {heading: list(members) for heading, members in groups.items() if members}
-        if not groups:
-            raise CatsplitError("A gallery needs at least one clip.")
+        groups = clips if isinstance(clips, Mapping) else {"": clips}
         self.count = sum(map(len, groups.values()))
+        if not self.count:
+            raise CatsplitError("A gallery needs at least one clip.")
         parts = []
         for heading, members in groups.items():
-            figures = "".join(_figure(clip, size, fps, quality) for clip in members)
-            title = f"<h4>{html.escape(heading)}</h4>" if heading else ""
-            parts.append(f'{title}<div class="grid">{figures}</div>')
-        body = "".join(parts)
-        # Unlike a random name it leaves a page that is built twice the same.
-        name = "clips-" + hashlib.sha256(body.encode()).hexdigest()[:12]
-        self.html = (
-            f'{_STYLE}<div class="catsplit-clips" style="--width: {int(width)}px"><input type="checkbox" id="{name}"> '
-            f'<label for="{name}"><span class="stop">Stop the clips</span><span class="play">Let the clips move</span>'
-            f'</label><div class="all">{body}</div></div>'
-        )
+            if members:
+                title = f"<h4>{html.escape(heading)}</h4>" if heading else ""
+                figures = "".join(clip.html(size) for clip in members)
+                parts.append(f'{title}<div class="grid">{figures}</div>')
+        self.html = clips_that_stop("".join(parts), width)
 
     def __len__(self) -> int:
         return self.count
@@ -107,67 +199,3 @@ class Gallery:
 
     def _repr_html_(self) -> str:
         return self.html
-
-
-def animation(frames: np.ndarray, fps: float = 10, quality: int = 60) -> bytes:
-    """An animated WebP that runs forever, of frames (T, H, W, 3) uint8."""
-    from PIL import Image
-
-    pictures = [Image.fromarray(frame) for frame in frames]
-    durations = [round(1000 / fps)] * (len(pictures) - 1) + [HOLD]
-    file = io.BytesIO()
-    options = {"quality": quality, "method": 4, "loop": 0}
-    pictures[0].save(file, "WEBP", save_all=True, append_images=pictures[1:], duration=durations, **options)
-    return file.getvalue()
-
-
-def still(frames: np.ndarray, quality: int = 60) -> bytes:
-    """A WebP of four evenly spaced frames of (T, H, W, 3) uint8, in reading order, at half their size."""
-    from PIL import Image
-
-    a, b, c, d = frames[np.linspace(0, len(frames) - 1, 4).round().astype(int)]
-    sheet = Image.fromarray(np.concatenate([np.concatenate([a, b], 1), np.concatenate([c, d], 1)]))
-    file = io.BytesIO()
-    sheet.save(file, "WEBP", quality=quality, method=4)
-    return file.getvalue()
-
-
-def _figure(clip: Clip, size: int, fps: float, quality: int) -> str:
-    frames = _frames(clip, size)
-    caption, note = html.escape(clip.caption), html.escape(clip.note)
-    if clip.right is not None:
-        note = ("✓ right: " if clip.right else "✗ wrong: ") + note
-    height, width = frames.shape[1:3]
-    pictures = "".join(
-        # The book's theme changes the contrast of pictures on dark pages, but not of this class.
-        f'<img class="{kind} dark-light" alt="{caption}{what}" width="{width}" height="{height}" '
-        f'src="data:image/webp;base64,{base64.b64encode(data).decode()}">'
-        for kind, what, data in (
-            ("moving", " (moving clip)", animation(frames, fps, quality)),
-            ("still", " (four frames in reading order)", still(frames, quality)),
-        )
-    )
-    second = f'<div class="note">{note}</div>' if note else ""
-    return f"<figure>{pictures}<figcaption>{caption}{second}</figcaption></figure>"
-
-
-def _frames(clip: Clip, size: int) -> np.ndarray:
-    frames = clip.frames
-    if isinstance(frames, str | Path):
-        from catsplit.video import read_frames
-
-        frames = read_frames(frames, size)
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype != np.uint8:
-        raise CatsplitError(
-            f'The frames of "{clip.caption}" must be (T, H, W, 3) uint8, not {frames.shape} {frames.dtype}.'
-        )
-    if len(frames) > MOST_FRAMES:
-        frames = frames[np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int)]
-    if min(frames.shape[1:3]) <= size:
-        return frames
-    from PIL import Image
-
-    share = size / min(frames.shape[1:3])
-    new = max(round(frames.shape[2] * share), 1), max(round(frames.shape[1] * share), 1)
-    return np.stack([np.asarray(Image.fromarray(frame).resize(new)) for frame in frames])

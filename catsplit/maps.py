@@ -5,7 +5,6 @@ what is far. PCA looks at the points from where they spread widest, and is the c
 Trustworthiness (Venna & Kaski, ICANN 2001) counts neighbours on the map that are none in the full space.
 """
 
-from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -110,25 +109,19 @@ def trust(vectors: np.ndarray, places: np.ndarray, near: int = NEAR, metric: str
     return float(trustworthiness(vectors, places, n_neighbors=near, metric=metric))
 
 
-def nearest(vectors: np.ndarray, metric: str = "euclidean", apart: Sequence[Hashable] | None = None) -> np.ndarray:
+def nearest(vectors: np.ndarray, metric: str = "euclidean") -> np.ndarray:
     """The number of each point's nearest other point, (N,) int64.
 
     Args:
         vectors: (N, D), or the places (N, 2) of a map.
-        apart: N names of groups; if given, the nearest one of another group.
 
     Raises:
-        CatsplitError: vectors of another shape, fewer than two, or with NaN or infinity; or no other group.
+        CatsplitError: vectors of another shape, fewer than two, or with NaN or infinity.
     """
     from sklearn.metrics import pairwise_distances
 
     distance = pairwise_distances(_checked(vectors, 0), metric=metric)
     np.fill_diagonal(distance, np.inf)
-    if apart is not None:
-        numbers = np.unique([str(group) for group in apart], return_inverse=True)[1]
-        if len(numbers) != len(distance) or numbers.max() == 0:
-            raise CatsplitError(f"{len(distance)} points need a group each, and two groups or more.")
-        distance[numbers[:, None] == numbers] = np.inf
     return distance.argmin(1)
 
 

@@ -11,13 +11,13 @@ from matplotlib import pyplot as plt
 
 from catsplit import stage
 from catsplit.errors import CatsplitError
+from catsplit.gallery import film
 from catsplit.head import Head
 from catsplit.maps import pca
 from catsplit.modifiers import Split
 from catsplit.widgets import page
 from catsplit.widgets.atlas import SHAPES, atlas, document, split_map
 from catsplit.widgets.atlasdata import ELSE, OTHER, Panel, panel, shown
-from catsplit.widgets.page import film
 
 mpl.use("Agg")
 

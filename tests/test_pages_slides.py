@@ -97,7 +97,7 @@ def test_formulas_are_set(tab: Page, talk: Path) -> None:
 def test_clips_move_on_a_slide(tab: Page, talk: Path) -> None:
     opened(tab, talk)
     tab.keyboard.press("ArrowRight")
-    clip = tab.locator("section.present img.moving:visible").first
+    clip = tab.locator("section.present .film").first
     looks = set()
     for _ in range(8):
         looks.add(clip.screenshot())

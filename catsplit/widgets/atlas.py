@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib import pyplot as plt
 
 from catsplit.errors import CatsplitError
@@ -20,7 +21,7 @@ from catsplit.plots.maps import bare
 from catsplit.plots.style import COLOURS, MARKS, styled
 from catsplit.widgets.atlasdata import STATES, Panel
 from catsplit.widgets.atlasscript import SCRIPT
-from catsplit.widgets.page import Interactive
+from catsplit.widgets.page import Interactive, bokeh_view
 
 if TYPE_CHECKING:
     from bokeh.models import CustomJS, LayoutDOM
@@ -41,15 +42,24 @@ def marks(panel: Panel) -> tuple[str, ...]:
     return (*MARKS[: len(panel.split.modifiers)], OTHER)[: len(panel.lines)]
 
 
+def points(panel: Panel, state: int) -> pd.DataFrame:
+    """Where each clip stands on the map, and how it looks: its mark, the colour of its line, what it is filled with."""
+    line = np.array(colours(panel, state))[panel.answered(state)]
+    return pd.DataFrame({
+        "x": panel.map.places[:, 0], "y": panel.map.places[:, 1],
+        "mark": np.array(marks(panel))[panel.shown], "line": line,
+        "fill": np.where(panel.right(state), line, "white"),
+        "cell": [f"{a},{b}" for a, b in zip(panel.shown, panel.answered(state), strict=True)],
+    })  # fmt: skip
+
+
 def document(panel: Panel) -> dict:
     """What the page holds of one split: its clips, and for each state the columns of the map and of the matrix."""
+    right = np.stack([panel.right(0), panel.right(1)], 1).tolist()
     clips = [
-        {"name": name, "answers": [before, after], "right": [bool(panel.right(s)[i]) for s in (0, 1)],
-         **clip._asdict()}
-        for i, (name, before, after, clip) in enumerate(
-            zip(panel.names, panel.before, panel.after, panel.clips, strict=True)
-        )
-    ]  # fmt: skip
+        {"name": name, "answers": answers, "right": ok, "film": clip.html(name)}
+        for name, *answers, ok, clip in zip(panel.names, panel.before, panel.after, right, panel.clips, strict=True)
+    ]
     note = f"{panel.map.made}; trustworthiness {panel.map.trust:.2f}; {len(panel)} clips"
     return {"name": panel.split.coarse, "note": note, "clips": clips, "states": [_state(panel, s) for s in (0, 1)]}
 
@@ -72,18 +82,13 @@ def atlas(panels: Sequence[Panel]) -> Interactive:
             raise CatsplitError(f'The split of "{name}" lacks its map or its clips: see Panel.with_map and with_clips.')
         if len(panel.split.subcategories) > MOST:
             raise CatsplitError(f'"{name}" has {len(panel.split.subcategories)} subcategories; an atlas shows {MOST}.')
-    from bokeh.document import Document
-
     text = (
         "Maps of clips and confusion matrices before and after a split. Choose a category, a state, a cell of the "
         "matrix and a clip by the lists; what is chosen is said below them."
     )
     layout, act = _layout([document(panel) for panel in panels])
-    ready = Document()
-    ready.add_root(layout)
     # The script brings out the first split, too, so that what is seen at first is made as everything later.
-    ready.js_on_event("document_ready", act)
-    return Interactive(layout, text)
+    return bokeh_view(text, layout, act)
 
 
 @styled
@@ -97,54 +102,43 @@ def split_map(panel: Panel) -> np.ndarray:
     """
     figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.6), width_ratios=(1.15, 1))
     for state, (ax, beside) in enumerate(axes):
-        paint = colours(panel, state)
-        for line, mark in enumerate(marks(panel)):
-            for i in np.flatnonzero(panel.shown == line):
-                colour = paint[panel.answered(state)[i]]
-                fill = colour if panel.right(state)[i] else "white"
-                ax.plot(*panel.map.places[i], mark, ms=7, mec=colour, mfc=fill, mew=1.5)
+        for one in points(panel, state).itertuples():
+            ax.plot(one.x, one.y, one.mark, ms=7, mec=one.line, mfc=one.fill, mew=1.5)
         bare(ax, panel.map, f"{panel.split.coarse}, {STATES[state]}")
         columns = panel.columns(state)
-        keys = [ax.plot([], [], "s", ms=9, color=colour)[0] for colour in paint]
+        keys = [ax.plot([], [], "s", ms=9, color=colour)[0] for colour in colours(panel, state)]
         ax.legend(keys, [f"answered: {name}" for name in columns], loc="upper center", bbox_to_anchor=(0.5, 0))
         confusion(panel.counts(state), panel.lines, columns, ax=beside)
     keys = [ax.plot([], [], mark, ms=8, color="black")[0] for mark in marks(panel)]
-    keys.append(ax.plot([], [], "o", ms=8, mec="black", mfc="white")[0])
+    keys += ax.plot([], [], "o", ms=8, mec="black", mfc="white")
     names = [*(f"shows: {line}" for line in panel.lines), "hollow: wrong"]
     figure.legend(keys, names, loc="outside lower center", ncols=3)
     return axes
 
 
 def _state(panel: Panel, state: int) -> dict:
-    colour = [colours(panel, state)[column] for column in panel.answered(state)]
-    right, mark = panel.right(state), [marks(panel)[line] for line in panel.shown]
-    points = {
-        "x": panel.map.places[:, 0].round(3).tolist(),
-        "y": panel.map.places[:, 1].round(3).tolist(),
-        "shape": [SHAPES[one] for one in mark],
-        "line": colour,
-        "fill": [one if ok else "white" for one, ok in zip(colour, right, strict=True)],
-        "cell": [f"{a},{b}" for a, b in zip(panel.shown, panel.answered(state), strict=True)],
-    }
-    lines, columns = panel.lines, panel.columns(state)
-    names = [[textwrap.fill(name, 11) for name in some] for some in (lines, columns)]
-    grid: dict[str, list] = {key: [] for key in ("x", "y", "cell", "text", "fill", "ink", "edge")}
-    cells, counts = [["", "every clip"]], panel.counts(state)
-    for a, line in enumerate(lines):
-        for b, column in enumerate(columns):
-            share = counts[a, b] / max(counts[a].sum(), 1)
-            fits = a < len(panel.split.modifiers) and (line == column if state else b == 0)
-            grid["x"].append(names[1][b])
-            grid["y"].append(names[0][a])
-            grid["cell"].append(f"{a},{b}")
-            grid["text"].append(f"{counts[a, b]}{' ✓' if fits else ''}\n{100 * share:.0f} %")
-            grid["fill"].append(mpl.colors.to_hex(mpl.colormaps["Blues"](0.9 * share)))
-            grid["ink"].append("white" if share > 0.6 else "black")
-            grid["edge"].append(0)
-            if counts[a, b]:
-                cells.append([f"{a},{b}", f"{counts[a, b]} × shows “{line}”, answered “{column}”"])
-    return {"points": points, "grid": grid, "cells": cells, "lines": names[0][::-1], "columns": names[1],
-            "legend": _legend(panel, state)}  # fmt: skip
+    counts, lines, columns = panel.counts(state), panel.lines, panel.columns(state)
+    grid, cells = [], [["", "every clip"]]
+    for (a, b), count in np.ndenumerate(counts):
+        share = count / max(counts[a].sum(), 1)
+        fits = a < len(panel.split.modifiers) and b == state * a
+        grid.append({
+            "x": _folded(columns[b]), "y": _folded(lines[a]), "cell": f"{a},{b}", "edge": 0,
+            "text": f"{count}{' ✓' if fits else ''}\n{100 * share:.0f} %", "ink": "white" if share > 0.6 else "black",
+            "fill": mpl.colors.to_hex(mpl.colormaps["Blues"](0.9 * share)),
+        })  # fmt: skip
+        if count:
+            cells.append([f"{a},{b}", f"{count} × shows “{lines[a]}”, answered “{columns[b]}”"])
+    drawn = points(panel, state).round(3)
+    return {
+        "points": drawn.assign(shape=drawn.pop("mark").map(SHAPES)).to_dict("list"),
+        "grid": pd.DataFrame(grid).to_dict("list"), "cells": cells, "lines": [_folded(name) for name in lines[::-1]],
+        "columns": [_folded(name) for name in columns], "legend": _legend(panel, state),
+    }  # fmt: skip
+
+
+def _folded(name: str) -> str:
+    return textwrap.fill(name, 11)
 
 
 def _legend(panel: Panel, state: int) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catsplit.errors import CatsplitError
+from catsplit.gallery import Film
 from catsplit.head import Head
 from catsplit.maps import Map
 from catsplit.metrics import Features, probabilities
 from catsplit.modifiers import Split
-from catsplit.widgets.page import Film
 
 if TYPE_CHECKING:
     from catsplit.benchmark import Benchmark

@@ -1,11 +1,12 @@
 """What the atlas does in the browser: one script for all its choices, which knows by `cb_obj` what was chosen."""
 
-from catsplit.widgets.page import FILM
+from catsplit.gallery import STYLE
 
 # Bokeh calls it later, also for what it changed itself. `known` is how it left things: what is so already is no choice.
 SCRIPT = (
-    FILM
+    f"const style = `{STYLE}`;"
     + """
+const plain = text => text.replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})[c]);
 const things = () => ({cell: cell.value, clip: clip.value, indices: String(points.selected.indices)});
 const known = points.known ?? {};
 if (cb_obj === cell && cell.value === known.cell) return;
@@ -32,8 +33,8 @@ const show = i => {
   points.current = i;
   const one = split.clips[i];
   const answer = s => `${s ? "after" : "before"}: “${plain(one.answers[s])}” ${one.right[s] ? "✓ right" : "✗ wrong"}`;
-  panel.text = '<div style="display: flex; gap: .8em; align-items: flex-start; flex-wrap: wrap">' +
-    `<div>${film(one, one.name, 128)}</div>` +
+  panel.text = style + '<div style="display: flex; gap: .8em; align-items: flex-start; flex-wrap: wrap">' +
+    `<div style="width: 128px">${one.film}</div>` +
     `<div style="flex: 1 1 120px"><b>${plain(one.name)}</b><br>` +
     [0, 1].map(s => s == when.active ? `<b>${answer(s)}</b>` : answer(s)).join("<br>") +
     `<br><span style="color: #444">clip ${i + 1} of ${split.clips.length}</span></div></div>`;

@@ -8,17 +8,14 @@ from typing import Any
 import ipywidgets as widgets
 
 from catsplit.errors import CatsplitError
-from catsplit.video import read_frames
+from catsplit.gallery import STYLE
 from catsplit.widgets import explorer_html as shown
-from catsplit.widgets.explorer_model import Model, stage_model
+from catsplit.widgets.explorer_model import METHODS, SEEDS, Choice, Model, Result, stage_model
 from catsplit.widgets.explorer_names import lines_of
-from catsplit.widgets.explorer_state import METHODS, SEEDS, Choice, Result
-from catsplit.widgets.page import clip_data
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 SHOTS = (0, 1, 2, 5, 10, 20)
 OWN = "my own"
-SIZE = 80  # of a clip, in pixels
 
 
 def explore(part: str = "A") -> "Explorer":
@@ -38,7 +35,6 @@ class Explorer(widgets.VBox):
 
     def __init__(self, model: Model) -> None:
         self._model, self._quiet = model, False
-        self._pictures: dict[str, list[tuple[str, str]]] = {}
         self.result: Result | None = None
         first = model.categories[0]
         self.category = _control(widgets.Dropdown, "Category", "The coarse category to split", options=model.categories)
@@ -50,7 +46,7 @@ class Explorer(widgets.VBox):
             widgets.Textarea, "One a line",
             "Subcategories, one a line, two or more; a line that begins with a small letter is the modifier alone. "
             "Leave the field, by Tab for example, to see what comes out",
-            value=self._text(first, next(iter(model.known))), continuous_update=False, rows=4,
+            value=self._text(first, self.wording.value), continuous_update=False, rows=4,
         )  # fmt: skip
         self.method = _control(
             widgets.Dropdown, "Method", "Where the new rows come from", options=METHODS, value="retrieval"
@@ -69,26 +65,23 @@ class Explorer(widgets.VBox):
         self.controls = (
             self.category, self.wording, self.names, self.method, self.strength, self.shots, self.seed,
         )  # fmt: skip
-        self._says, self._sentence, self._rates, self._sources, self._confusion = (widgets.HTML() for _ in range(5))
-        count = len(model.clips(first))
-        self._frames, self._captions = ([widgets.HTML() for _ in range(count)] for _ in range(2))
+        tips = {control.description: getattr(control, _tip(control)) for control in self.controls}
+        self._parts = {name: widgets.HTML() for name in ("message", "sentence", "rates", "sources", "confusion")}
+        self._pictures: list[widgets.HTML] = []
+        self._answers: list[widgets.HTML] = []
         self._cards = widgets.Box(layout={"flex_flow": "row wrap"})
+        help_text = widgets.HTML(STYLE + shown.STYLE + shown.explained(tips | shown.NAMES))
+        super().__init__([*self.controls, help_text, *self._parts.values(), self.still, self._cards])
+        self._update()
         for control in self.controls:
             control.observe(self._changed, "value")
         self.still.observe(lambda change: self._show_pictures(), "value")
-        tips = {control.description: _tip(control) for control in self.controls}
-        first_part = widgets.HTML(shown.STYLE + shown.explained(tips))
-        outputs = [first_part, self._says, self._sentence, self._rates, self._sources, self._confusion]
-        super().__init__([*self.controls, *outputs, self.still, self._cards])
-        self._update()
 
     @property
     def outputs(self) -> dict[str, str]:
         """The HTML of all parts of the view by name."""
-        parts = {"message": self._says, "sentence": self._sentence, "rates": self._rates, "sources": self._sources,
-                 "confusion": self._confusion}  # fmt: skip
-        clips = {"pictures": self._frames, "answers": self._captions}
-        return {name: part.value for name, part in parts.items()} | {
+        clips = {"pictures": self._pictures, "answers": self._answers}
+        return {name: part.value for name, part in self._parts.items()} | {
             name: "\n".join(part.value for part in several) for name, several in clips.items()
         }
 
@@ -99,61 +92,50 @@ class Explorer(widgets.VBox):
         if self._quiet:
             return
         self._quiet = True  # while a control sets another
-        try:
-            if change["owner"] is self.category and self.wording.value == OWN:
-                self.wording.value = next(iter(self._model.known))
-            if change["owner"] in (self.category, self.wording) and self.wording.value != OWN:
-                self.names.value = self._text(self.category.value, self.wording.value)
-            if change["owner"] is self.names:
-                texts = {self._text(self.category.value, wording): wording for wording in self._model.known}
-                self.wording.value = texts.get(self.names.value, OWN)
-        finally:
-            self._quiet = False
+        owner = change["owner"]
+        if owner is self.category and self.wording.value == OWN:
+            self.wording.value = next(iter(self._model.known))
+        if owner in (self.category, self.wording) and self.wording.value != OWN:
+            self.names.value = self._text(self.category.value, self.wording.value)
+        if owner is self.names:
+            texts = {self._text(self.category.value, wording): wording for wording in self._model.known}
+            self.wording.value = texts.get(self.names.value, OWN)
+        self._quiet = False
         self._update()
 
     def _update(self) -> None:
-        coarse = self.category.value
+        coarse, before = self.category.value, self.result
+        names = lines_of(self.names.value, coarse)
+        choice = Choice(coarse, names, self.method.value, self.strength.value, self.shots.value, self.seed.value)
         try:
-            names = lines_of(self.names.value, coarse)
-            choice = Choice(coarse, names, self.method.value, self.strength.value, self.shots.value, self.seed.value)
-            result = self._model.result(choice)
+            self.result = self._model.result(choice)
         except CatsplitError as error:
-            self._says.value = shown.message(str(error))
+            self._parts["message"].value = shown.message(str(error))
             return
-        before, self.result = self.result, result
-        self._says.value = ""
-        self._sentence.value = shown.sentence(result)
-        self._rates.value = shown.block("What it gains, and what it costs (percent)",
-                                        shown.rates_table(result.rates, result.control))  # fmt: skip
-        self._sources.value = shown.block("Where the new rows come from", shown.sources_table(result.sources))
-        self._confusion.value = shown.block("Clips: shown, and answered", shown.confusion_table(result))
+        for name, text in {"message": "", **shown.parts(self.result)}.items():
+            self._parts[name].value = text
         if before is None or before.choice.coarse != coarse:
             self._show_pictures()
-        for caption, answer in zip(self._captions, result.answers, strict=False):
-            caption.value = shown.caption(answer)
+        for part, answer in zip(self._answers, self.result.answers, strict=False):
+            part.value = shown.answered(answer)
 
     def _show_pictures(self) -> None:
-        """The pictures are sent anew only when others are to be seen: a hundred kilobytes, and clips would restart."""
-        coarse = self.result.choice.coarse
-        if coarse not in self._pictures:
-            files = map(self._model.benchmark.path, self._model.clips(coarse))
-            self._pictures[coarse] = [clip_data(read_frames(file, SIZE), 10, 5) for file in files]
-        pictures = self._pictures[coarse]
-        while len(self._frames) < len(pictures):
-            self._frames.append(widgets.HTML())
-            self._captions.append(widgets.HTML())
-        for frame, (moving, still), answer in zip(self._frames, pictures, self.result.answers, strict=False):
-            frame.value = shown.picture(moving, still, answer.shows, self.still.value)
-        cards = zip(self._frames[: len(pictures)], self._captions, strict=False)
+        """Only when others are to be seen, or the clips would start anew with each change."""
+        films = self._model.films(self.result.choice.coarse)
+        for parts in (self._pictures, self._answers):
+            parts += [widgets.HTML() for _ in films[len(parts) :]]
+        for part, film, answer in zip(self._pictures, films, self.result.answers, strict=False):
+            part.value = film.html(answer.shows, self.still.value)
+        cards = zip(self._pictures[: len(films)], self._answers, strict=False)
         self._cards.children = [widgets.VBox(card, layout={"width": "10.5em", "margin": "0 1em 0 0"}) for card in cards]
 
 
 def _control(kind: type, description: str, tip: str, **settings: Any) -> widgets.Widget:
-    """A control with its name and a longer explanation, which versions 7 and 8 keep under two names."""
     control = kind(description=description, layout={"width": "auto", "max_width": "44em"}, **settings)
-    setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", tip)
+    setattr(control, _tip(control), tip)
     return control
 
 
 def _tip(control: widgets.Widget) -> str:
-    return control.tooltip if control.has_trait("tooltip") else control.description_tooltip
+    """The name of a control's longer explanation, which versions 7 and 8 keep under two."""
+    return "tooltip" if control.has_trait("tooltip") else "description_tooltip"

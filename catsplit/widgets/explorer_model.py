@@ -4,8 +4,9 @@ There are no widgets here, so that the live explorer and the one of the built pa
 need no browser. What all choices share is made once: the old logits, the dictionary, the alignment, embeddings.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,17 +18,93 @@ from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError
 from catsplit.evaluator import Evaluator
 from catsplit.features import FeatureSet
+from catsplit.gallery import Film, film
 from catsplit.head import Head, Rows
 from catsplit.methods import ZERO_SHOT, Ground
-from catsplit.metrics import Scores, targets_of
+from catsplit.metrics import probabilities, targets_of
 from catsplit.modifiers import Split, strengthened
 from catsplit.shots import TrainingClips
 from catsplit.sweepinputs import reopened
 from catsplit.text import Encode
 from catsplit.training.recipe import PUBLISHED
-from catsplit.widgets.explorer_names import named
-from catsplit.widgets.explorer_rows import Source, sources_of
-from catsplit.widgets.explorer_state import DRAWS, SEEDS, Answer, Choice, Rates, Result
+from catsplit.video import read_frames
+from catsplit.widgets.explorer_names import Source, named, sources_of
+
+METHODS = ("copies", "random entries", "retrieval", "retrieval, coherent", "alignment", "ridge")
+SEEDS = (0, 1, 2)
+DRAWS = 5  # of the control: one draw of its noise favours some direction of the features for all clips
+SIZE = 72  # of a clip, in pixels
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a reader has chosen.
+
+    Attributes:
+        coarse: the category to split.
+        names: of the subcategories to split it into.
+        method: one of `METHODS`.
+        strength: the new row is coarse row + strength · (the method's row - coarse row). At 0 the rows would be equal,
+            and rounding would decide between them, so that they are `controls.copies`, with its pinch of noise.
+        shots: clips of each subcategory that the rows then learn from; 0 for none.
+        seed: of all draws.
+    """
+
+    coarse: str
+    names: tuple[str, ...]
+    method: str = "retrieval"
+    strength: float = 1.0
+    shots: int = 0
+    seed: int = 0
+
+
+class Rates(NamedTuple):
+    """Fractions, as in `metrics.Scores`.
+
+    `confidence` is the mean probability of the answers to the clips of the category, right or not. Generality and
+    siblings are None where the names have no known meaning.
+    """
+
+    generality: float | None
+    siblings: float | None
+    locality: float
+    changed: float
+    confidence: float
+
+
+class Answer(NamedTuple):
+    """What was answered to a clip; `right` is None where nobody can say."""
+
+    clip: str
+    shows: str
+    answer: str
+    right: bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a choice comes to.
+
+    Attributes:
+        split: the names in the order of the new rows, and their modifiers.
+        truth: how the names are scored: "exact" or another wording of the benchmark; "line by line"; "" for not at all.
+        control: the mean rates of `DRAWS` edits by copies of the coarse row, which learn from as many clips.
+        shown: what the clips show, a line of `counts` each; the last is all untouched categories together.
+        shown_as: the benchmark's own words for the category's subcategories.
+        counts: (len(shown), k + 1) clips by answer: the k names, and any other category.
+        answers: to the clips of `Model.clips`.
+    """
+
+    choice: Choice
+    split: Split
+    truth: str
+    sources: tuple[Source, ...]
+    rates: Rates
+    control: Rates
+    shown: tuple[str, ...]
+    shown_as: tuple[str, ...]
+    counts: np.ndarray
+    answers: tuple[Answer, ...]
 
 
 class Model:
@@ -37,7 +114,10 @@ class Model:
         head: its labels are the part's, in their order.
         features: of the validation clips.
         training: features of the training clips, without which there are no shots.
-        wordings: of the benchmark.
+        wordings: of the benchmark, the exact one first.
+
+    Attributes:
+        known: {wording: {category: its split}}.
     """
 
     def __init__(
@@ -55,10 +135,8 @@ class Model:
         self.ground = Ground(head, taxonomy.untouched_groups(benchmark.part), taxonomy.modifiers, encode, SEEDS)
         self.training = TrainingClips(benchmark, head, training)
         self._evaluator, self._features = Evaluator(head, features.features), features
-        self._targets: dict[str, Tensor] = {}
-        self._clips: dict[str, tuple[int, ...]] = {}
-        self._named: dict[tuple[str, tuple[str, ...]], tuple[Split, str]] = {}
-        self._made: dict[Choice, _Made] = {}
+        self._made: dict[Choice, Result] = {}
+        self.targets, self._places, self.films = map(lru_cache(None), (self._targets, self._chosen, self._read))
 
     def prepare(self, say: Callable[[str], None] = print) -> "Model":
         """Make ahead what would keep the first choices waiting, and say so."""
@@ -84,160 +162,116 @@ class Model:
 
     def results(self, choices: Sequence[Choice]) -> list[Result]:
         """`result` of many choices, faster together."""
-        controls = {choice: self._controls(choice) for choice in dict.fromkeys(choices)}
-        wanted = dict.fromkeys(_plain(one) for choice, drawn in controls.items() for one in (choice, *drawn))
-        self._make([choice for choice in wanted if choice not in self._made])
+        copies = {choice: self._copies(choice) for choice in dict.fromkeys(choices)}
+        wanted = dict.fromkeys(_plain(one) for choice, drawn in copies.items() for one in (choice, *drawn))
+        new = [choice for choice in wanted if choice not in self._made]
+        for choice, rows in zip(new, self._learned(new), strict=True):
+            self._made[choice] = self._measured(choice, rows)
         found = []
         for choice in choices:
-            made = self._made[_plain(choice)]
-            columns = zip(*(self._made[_plain(drawn)].rates for drawn in controls[choice]), strict=True)
+            columns = zip(*(self._made[one].rates for one in copies[choice]), strict=True)
             control = Rates(*(None if None in column else float(np.mean(column)) for column in columns))
-            own = self.known[next(iter(self.known))][choice.coarse].subcategories
-            shown = made.split.subcategories if made.truth else own
-            found.append(
-                Result(choice, made.split, made.truth, made.sources, made.rates, control,
-                       (*shown, "all other categories"), own, made.counts, made.answers)
-            )  # fmt: skip
+            found.append(replace(self._made[_plain(choice)], choice=choice, control=control))
         return found
 
     def rows(self, choice: Choice) -> Rows:
         """The new rows of a choice."""
-        choice = _plain(choice)
-        return self._learned([choice], [self._begun(choice)[0]])[0]
+        return self._learned([_plain(choice)])[0]
 
     def split(self, choice: Choice) -> tuple[Split, str]:
         """The names as a split, and how they are scored."""
-        key = choice.coarse, choice.names
-        if key not in self._named:
-            known = [known[choice.coarse] for known in self.known.values()]
-            self._named[key] = named(self.head, known, choice.names, tuple(self.known))
-        return self._named[key]
+        return named(self.head, {word: known[choice.coarse] for word, known in self.known.items()}, choice.names)
 
     def clips(self, coarse: str) -> tuple[str, ...]:
         """Clips to look at: two or three of each subcategory, and the two untouched ones that are nearest to coarse."""
         return tuple(self._features.paths[i] for i in self._places(coarse))
 
-    def targets(self, coarse: str) -> Tensor:
-        """Targets (N,) of the validation clips, the subcategories in the benchmark's order."""
-        if coarse not in self._targets:
-            sets = self.benchmark.equivalent_set(coarse), self.benchmark.unrelated_set(coarse)
-            skipped = [path for path, _ in self._features.skipped]
-            self._targets[coarse] = targets_of(self._features.paths, *sets, skipped)
-        return self._targets[coarse]
+    def _own(self, coarse: str) -> tuple[str, ...]:
+        """The benchmark's own words for the subcategories."""
+        return self.known[next(iter(self.known))][coarse].subcategories
 
-    def _controls(self, choice: Choice) -> list[Choice]:
-        """Copies, which don't read names, so that those of all wordings are the same."""
+    def _copies(self, choice: Choice) -> list[Choice]:
+        """The controls. They don't read names, so that those of all wordings are the same."""
         split, truth = self.split(choice)
-        names = self.known[next(iter(self.known))][choice.coarse].subcategories if truth else split.subcategories
+        names = self._own(choice.coarse) if truth else split.subcategories
         return [replace(choice, names=names, method="copies", strength=1.0, seed=seed) for seed in range(DRAWS)]
 
-    def _make(self, choices: Sequence[Choice]) -> None:
-        for coarse in dict.fromkeys(choice.coarse for choice in choices):
-            mine = [choice for choice in choices if choice.coarse == coarse]
-            begun = [self._begun(choice) for choice in mine]
-            rows = self._learned(mine, [rows for rows, _ in begun])
-            splits = [self.split(choice) for choice in mine]
-            for split, truth in dict.fromkeys(splits):
-                places = [i for i, one in enumerate(splits) if one == (split, truth)]
-                # Copies nearly tie, and rounding differs with the company that rows are multiplied in.
-                alone = [i for i in places if mine[i].method == "copies" and not mine[i].shots]
-                for lot in [[i for i in places if i not in alone], *([i] for i in alone)]:
-                    for i, outcome in zip(lot, self._measure(split, truth, [rows[i] for i in lot]), strict=True):
-                        self._made[mine[i]] = _Made(split, truth, begun[i][1], *outcome)
+    def _begun(self, choice: Choice) -> Rows:
+        """The rows before they have seen any clip."""
+        rows = ZERO_SHOT[choice.method](self.ground, self.split(choice)[0], choice.seed)
+        return rows if choice.strength == 1 else strengthened(self.head, choice.coarse, rows, choice.strength)
 
-    def _begun(self, choice: Choice) -> tuple[Rows, tuple[Source, ...]]:
-        """The rows before they have seen any clip, and their sources."""
-        split, _ = self.split(choice)
-        rows = ZERO_SHOT[choice.method](self.ground, split, choice.seed)
-        sources = sources_of(rows, self.ground.dictionary, self.head[choice.coarse], choice.method)
-        if choice.strength == 1:
-            return rows, sources
-        return strengthened(self.head, choice.coarse, rows, choice.strength), sources
+    def _learned(self, choices: Sequence[Choice]) -> list[Rows]:
+        """The rows of choices after the clips that were asked for."""
+        rows = [self._begun(choice) for choice in choices]
+        jobs: dict[str, list[int]] = {}
+        for i, choice in enumerate(choices):
+            if choice.shots:
+                jobs.setdefault(choice.coarse, []).append(i)
+                own = self._own(choice.coarse)
+                if not self.split(choice)[1]:
+                    raise CatsplitError(
+                        f'The clips to learn from show the {len(own)} subcategories that the benchmark has of '
+                        f'"{choice.coarse}": give {len(own)} names, or learn from no clips.'
+                    )
+        for coarse, places in jobs.items():
+            # All under the benchmark's names, whatever theirs: so they learn side by side.
+            own = self.benchmark.split(coarse)
+            runs = [
+                (Rows(zip(own.subcategories, rows[i].values(), strict=True)), choices[i].shots, choices[i].seed)
+                for i in places
+            ]
+            self.training.fetch([(own, shots, seed) for _, shots, seed in runs])
+            for i, (fit, _) in zip(places, self.training.finetune(own, runs, "new rows", PUBLISHED), strict=True):
+                biases = zip(rows[i], fit.rows.biases.values(), strict=True)
+                rows[i] = Rows(zip(rows[i], fit.rows.values(), strict=True), rows[i].origins, dict(biases))
+        return rows
 
-    def _learned(self, choices: Sequence[Choice], rows: Sequence[Rows]) -> list[Rows]:
-        """The rows of one category's choices after the clips that were asked for."""
-        learned = list(rows)
-        places = [i for i, choice in enumerate(choices) if choice.shots]
-        if not places:
-            return learned
-        own = self.benchmark.split(choices[0].coarse)
-        for split, truth in (self.split(choices[i]) for i in places):
-            if not truth:
-                k = len(own.subcategories)
-                raise CatsplitError(
-                    f'The clips to learn from show the {k} subcategories that the benchmark has of "{split.coarse}": '
-                    f"give {k} names, or learn from no clips."
-                )
-        # All under the benchmark's names, whatever theirs: so they learn side by side.
-        runs = [
-            (Rows(zip(own.subcategories, rows[i].values(), strict=True)), choices[i].shots, choices[i].seed)
-            for i in places
-        ]
-        self.training.fetch([(own, shots, seed) for _, shots, seed in runs])
-        fits = self.training.finetune(own, runs, "new rows", PUBLISHED)
-        for i, (fit, _) in zip(places, fits, strict=True):
-            names = dict(zip(own.subcategories, rows[i], strict=True))
-            biases = {names[name]: bias for name, bias in fit.rows.biases.items()}
-            learned[i] = Rows({names[name]: row for name, row in fit.rows.items()}, rows[i].origins, biases)
-        return learned
-
-    def _measure(
-        self, split: Split, truth: str, rows: Sequence[Rows]
-    ) -> Iterator[tuple[Rates, np.ndarray, tuple[Answer, ...]]]:
-        targets = self.targets(split.coarse)
-        of_category = targets >= len(self.head)
-        if not truth:
-            # Whose clips are whose isn't known, only that they are the category's.
-            targets = targets.clamp(max=len(self.head))
-        edits = [self.head.split(split.coarse, one) for one in rows]
-        for scores in self._evaluator.score(edits, targets):
-            known = (scores.generality, scores.siblings) if truth else (None, None)
-            sure = float(scores.confidence[of_category].double().mean())
-            rates = Rates(*known, scores.locality, scores.changed, sure)
-            yield rates, self._counts(split, scores), self._answers(split, truth, scores)
-
-    def _counts(self, split: Split, scores: Scores) -> np.ndarray:
-        first, k = len(self.head), len(split.subcategories)
-        targets, fine = self.targets(split.coarse), len(self.benchmark.split(split.coarse).subcategories)
-        used = targets >= 0
-        line = torch.where(targets >= first, targets - first, fine)[used]
-        column = torch.where(scores.after >= first, scores.after - first, k)[used]
-        counts = torch.bincount(line * (k + 1) + column, minlength=(fine + 1) * (k + 1))
-        return counts.reshape(fine + 1, k + 1).numpy()
-
-    def _answers(self, split: Split, truth: str, scores: Scores) -> tuple[Answer, ...]:
-        first, targets = len(self.head), self.targets(split.coarse)
-        labels = (*self.head.labels, *split.subcategories)
-        shows = (*self.head.labels, *(split if truth else self.benchmark.split(split.coarse)).subcategories)
-        found = []
-        for i in self._places(split.coarse):
+    def _measured(self, choice: Choice, rows: Rows) -> Result:
+        """The result without its control."""
+        (split, truth), coarse, first = self.split(choice), choice.coarse, len(self.head)
+        own, targets = self._own(coarse), self.targets(coarse)
+        # Whose clips are whose isn't known without truth, only that they are the category's.
+        scored = targets if truth else targets.clamp(max=first)
+        (scores,) = self._evaluator.score([self.head.split(coarse, rows)], scored)
+        known = (scores.generality, scores.siblings) if truth else (None, None)
+        sure = float(scores.confidence[targets >= first].double().mean())
+        names = split.subcategories if truth else own
+        k, used = len(split.subcategories), targets >= 0
+        lines = torch.where(targets >= first, targets - first, len(own))[used]
+        columns = torch.where(scores.after >= first, scores.after - first, k)[used]
+        counts = torch.bincount(lines * (k + 1) + columns, minlength=(len(own) + 1) * (k + 1))
+        answers = []
+        for i in self._places(coarse):
             target, answer = int(targets[i]), int(scores.after[i])
-            right = answer == target if truth or target < first or answer < first else None
-            found.append(Answer(self._features.paths[i], shows[target], labels[answer], right))
-        return tuple(found)
+            right = answer == target if truth or min(target, answer) < first else None
+            shows = (*self.head.labels, *names)[target]
+            said = (*self.head.labels, *split.subcategories)[answer]
+            answers.append(Answer(self._features.paths[i], shows, said, right))
+        start = self._begun(replace(choice, strength=1.0, shots=0))
+        sources = sources_of(start, self.ground.dictionary, self.head[coarse], choice.method)
+        rates = Rates(*known, scores.locality, scores.changed, sure)
+        return Result(
+            choice, split, truth, sources, rates, rates, (*names, "all other categories"), own,
+            counts.reshape(len(own) + 1, k + 1).numpy(), tuple(answers),
+        )  # fmt: skip
 
-    def _places(self, coarse: str) -> tuple[int, ...]:
-        if coarse not in self._clips:
-            targets, first = self.targets(coarse), len(self.head)
-            k = len(self.benchmark.split(coarse).subcategories)
-            each = max(6 // k, 1)
-            chosen = [int(i) for j in range(k) for i in (targets == first + j).nonzero()[:each, 0]]
-            untouched = ((targets >= 0) & (targets < first)).nonzero()[:, 0]
-            near = self.head.logits(torch.from_numpy(np.ascontiguousarray(self._features.features[untouched])))
-            near = near.softmax(-1).mean(1)[:, self.head.index(coarse)].topk(min(2, len(untouched))).indices
-            self._clips[coarse] = (*chosen, *untouched[near].tolist())
-        return self._clips[coarse]
+    def _targets(self, coarse: str) -> Tensor:
+        """Targets (N,) of the validation clips, the subcategories in the benchmark's order."""
+        sets = self.benchmark.equivalent_set(coarse), self.benchmark.unrelated_set(coarse)
+        return targets_of(self._features.paths, *sets, [path for path, _ in self._features.skipped])
 
+    def _chosen(self, coarse: str) -> tuple[int, ...]:
+        """Numbers of `clips`."""
+        targets, first, k = self.targets(coarse), len(self.head), len(self._own(coarse))
+        chosen = [int(i) for j in range(k) for i in (targets == first + j).nonzero()[: max(6 // k, 1), 0]]
+        untouched = ((targets >= 0) & (targets < first)).nonzero()[:, 0]
+        shares = probabilities(self.head, self._features.features[untouched])[:, self.head.index(coarse)]
+        return (*chosen, *untouched[shares.topk(min(2, len(untouched))).indices].tolist())
 
-class _Made(NamedTuple):
-    """What is kept of a choice."""
-
-    split: Split
-    truth: str
-    sources: tuple[Source, ...]
-    rates: Rates
-    counts: np.ndarray
-    answers: tuple[Answer, ...]
+    def _read(self, coarse: str) -> tuple[Film, ...]:
+        """`clips` as films."""
+        return tuple(film(read_frames(self.benchmark.path(clip), SIZE)) for clip in self.clips(coarse))
 
 
 def _plain(choice: Choice) -> Choice:

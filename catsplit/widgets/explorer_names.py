@@ -1,11 +1,15 @@
-"""From lines that a reader types to a split, with an error for lines that can't be one."""
+"""What names that a reader types can stand for, and where their new rows come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
 
 from catsplit.errors import CatsplitError
-from catsplit.head import Head
-from catsplit.modifiers import Split
+from catsplit.head import Head, Rows
+from catsplit.modifiers import Dictionary, Split
 from catsplit.words.modifier_text import extract_modifiers
 
 LINE_BY_LINE = "line by line"
@@ -17,7 +21,7 @@ def lines_of(text: str, coarse: str) -> tuple[str, ...]:
     return tuple(f"{coarse} {line}" if line[0].islower() else line for line in lines if line)
 
 
-def named(head: Head, known: Sequence[Split], names: Sequence[str], wordings: Sequence[str]) -> tuple[Split, str]:
+def named(head: Head, known: Mapping[str, Split], names: Sequence[str]) -> tuple[Split, str]:
     """The split into the names, and how it can be scored.
 
     A name that the benchmark has, in any wording, stands for that subcategory. Where there are as many names as
@@ -25,39 +29,84 @@ def named(head: Head, known: Sequence[Split], names: Sequence[str], wordings: Se
     into the benchmark's order. Otherwise nobody knows which clip is whose.
 
     Args:
-        known: the benchmark's own split of the category in each wording, the exact one first.
-        wordings: their names.
+        known: {wording: the benchmark's own split of the category}, the exact one first.
 
     Returns:
-        The split, and one of `wordings`, "line by line", or "" where no name can be scored.
+        The split, and a wording, "line by line", or "" where no name can be scored.
 
     Raises:
         CatsplitError: fewer than two names, one twice, or one that is a label of the head already.
     """
-    coarse = known[0].coarse
+    own = next(iter(known.values()))
     if len(names) < 2:
         count = "there is only one" if names else "there is none"
-        raise CatsplitError(f'"{coarse}" needs two subcategories or more, one a line, but {count}: type another.')
+        raise CatsplitError(f'"{own.coarse}" needs two subcategories or more, one a line, but {count}: type another.')
+    taken = {label.casefold(): label for label in head.labels}
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
             raise CatsplitError(f'The subcategory "{name}" is there twice: change one of the two lines.')
         seen.add(name.casefold())
-        if taken := next((label for label in head.labels if label.casefold() == name.casefold()), None):
-            raise CatsplitError(f'The classifier already has a category "{taken}": use other words for the new one.')
-    for wording, split in zip(wordings, known, strict=True):
+        if label := taken.get(name.casefold()):
+            raise CatsplitError(f'The classifier already has a category "{label}": use other words for the new one.')
+    for wording, split in known.items():
         if set(names) == set(split.subcategories):
             return split, wording
-    meaning = {text: j for split in known for j, text in enumerate(split.subcategories)}
-    own = {text: words for split in known for text, words in zip(split.subcategories, split.modifiers, strict=True)}
-    taken = [meaning[name] for name in names if name in meaning]
-    k, truth = len(known[0].subcategories), ""
-    if len(names) == k and len(set(taken)) == len(taken):
-        left = iter(j for j in range(k) if j not in taken)
-        place = {name: meaning[name] if name in meaning else next(left) for name in names}
+    place = {text: j for split in known.values() for j, text in enumerate(split.subcategories)}
+    places = [place[name] for name in names if name in place]
+    left = [j for j in range(len(own.subcategories)) if j not in places]
+    strange = [name for name in names if name not in place]
+    truth = ""
+    if len(left) == len(strange) and len(set(places)) == len(places):
+        place |= dict(zip(strange, left, strict=True))
         names, truth = sorted(names, key=place.__getitem__), LINE_BY_LINE
-    given = {name: own[name] for name in names if name in own}
+    texts: dict[str, str] = {}
+    for split in known.values():
+        texts |= zip(split.subcategories, split.modifiers, strict=True)
+    given = {name: texts[name] for name in names if name in texts}
     if len(set(given.values())) < len(given):
         given = {}
-    modifiers = extract_modifiers(coarse, names, given)
-    return replace(known[0], subcategories=tuple(names), modifiers=tuple(modifiers[name] for name in names)), truth
+    modifiers = extract_modifiers(own.coarse, names, given)
+    return replace(own, subcategories=tuple(names), modifiers=tuple(modifiers[name] for name in names)), truth
+
+
+class Source(NamedTuple):
+    """Where a row comes from.
+
+    Attributes:
+        modifier: what was asked for.
+        kind: "matched", with the similarity of the texts as score; "drawn", without a score; "nearest", where the
+            vector was made and not taken: the entry of the largest cosine to it; or "none".
+        entry: label of the dictionary entry, or "" where there is none.
+        donor: the entry's group.
+    """
+
+    name: str
+    modifier: str
+    kind: str
+    entry: str = ""
+    donor: str = ""
+    score: float | None = None
+
+
+def sources_of(rows: Rows, dictionary: Dictionary, start: Tensor, method: str) -> tuple[Source, ...]:
+    """A source for each of a method's rows.
+
+    Args:
+        start: (D,) the coarse row.
+    """
+    found = []
+    for name, row in rows.items():
+        origin = rows.origins[name]
+        entry, score = origin.get("source"), origin.get("score")
+        if method == "copies":
+            found.append(Source(name, origin["modifier"], "none"))
+            continue
+        if entry:
+            kind, place = "drawn" if score is None else "matched", dictionary.labels.index(entry)
+        else:
+            cosines = cosine_similarity(dictionary.vectors, (row - start)[None])
+            kind, place, score = "nearest", int(cosines.argmax()), float(cosines.max())
+        entry, donor = dictionary.labels[place], dictionary.groups[place]
+        found.append(Source(name, origin["modifier"], kind, entry, donor, score))
+    return tuple(found)
