@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from catsplit import commands
 from catsplit.errors import CatsplitError
-from catsplit.training import base as training
 
 
 def _stage(commands_of: argparse._SubParsersAction) -> None:
@@ -81,8 +80,20 @@ def _extract(commands_of: argparse._SubParsersAction) -> None:
 
 def _train(commands_of: argparse._SubParsersAction) -> None:
     train = commands_of.add_parser("train", help="fine-tune a base model on a benchmark part")
-    training.add_arguments(train)
-    train.set_defaults(run=training.run)
+    train.add_argument("benchmark", help="a folder in the published layout")
+    train.add_argument("--part", default="A", help="A or B (default: %(default)s)")
+    train.add_argument("--videos", required=True, metavar="FOLDER", help="of the benchmark's videos")
+    train.add_argument("--pretrained", required=True, help="model: OWNER/MODEL, a folder, or a checkpoint file")
+    train.add_argument("--positions", choices=["mvd", "videomae"], help="whose checkpoint file it is")
+    train.add_argument("--out", required=True, metavar="FOLDER", help="to write; a stopped training goes on from it")
+    train.add_argument("--epochs", type=int, default=40, help="(default: %(default)s)")
+    train.add_argument("--batch", type=int, default=12, help="clips that a GPU takes at once (default: %(default)s)")
+    train.add_argument("--accumulate", type=int, default=1, help="batches of a step (default: %(default)s)")
+    train.add_argument("--min-frames", type=int, default=1, help="of a clip (default: %(default)s, all count)")
+    train.add_argument("--skip", action="store_true", help="leave out clips that can't be read, and list them")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--workers", type=int, help="processes that decode, for each GPU (default: all processors)")
+    train.set_defaults(run=commands.train)
 
 
 def _sweep(commands_of: argparse._SubParsersAction) -> None:

@@ -1,6 +1,7 @@
 """What the commands of `catsplit` do once their arguments are read: they call the library and print."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,20 @@ def check(args: argparse.Namespace) -> int:
     report = checked(args.folder, args.videos, deep=args.deep)
     print(report)
     return report.status
+
+
+def train(args: argparse.Namespace) -> None:
+    from catsplit.benchmark import Benchmark
+    from catsplit.models import finetune
+
+    benchmark = Benchmark.open(args.benchmark, args.part, args.videos)
+    out = finetune.train(
+        benchmark, args.pretrained, args.out, recipe=finetune.Recipe(epochs=args.epochs),
+        batch=args.batch, accumulate=args.accumulate, positions=args.positions, min_frames=args.min_frames,
+        on_error="skip" if args.skip else "raise", seed=args.seed, workers=args.workers,
+    )  # fmt: skip
+    if int(os.environ.get("RANK", 0)) == 0:
+        print(f"Written: {out}, {len(benchmark.labels)} categories.")
 
 
 def extract(args: argparse.Namespace) -> None:
