@@ -67,6 +67,24 @@ def as_embeddings(found: object, names: Sequence[object], what: str, *, views: b
     return numbers
 
 
+def as_texts(texts: Sequence[str]) -> list[str]:
+    """The texts as a list of strings.
+
+    Raises:
+        CatsplitError: no texts, an empty one, or something that isn't a list of texts.
+    """
+    if isinstance(texts, str):
+        raise CatsplitError(f'A text encoder takes a list of texts: give ["{texts}"] in place of "{texts}".')
+    texts = list(texts)
+    if not texts:
+        raise CatsplitError("A text encoder was given no texts.")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise CatsplitError(f"Each text must be a non-empty string, but number {number} is {text!r}.")
+    # numpy's strings compare and hash like Python's, but tokenizers refuse them.
+    return [str(text) for text in texts]
+
+
 class TextEncoder:
     """Texts (T) to float32 embeddings (T, n) as the encoder gives them, not normalised.
 
@@ -97,7 +115,7 @@ class TextEncoder:
                 missing, differ from those expected, or can't be downloaded; output that isn't finite or 1-D.
             CacheError: the cache folder can't be written.
         """
-        texts = _checked(texts)
+        texts = as_texts(texts)
         for text in texts:
             if text not in self._known:
                 self._known[text] = self._remembered(text) if self._cache else self._fresh(text)
@@ -107,11 +125,11 @@ class TextEncoder:
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", self.name)[-60:]
         folder = cache_dir() / "text" / f"{slug}-{_digest(self.key)[:16]}"
         path = folder / f"{_digest(text)}.npz"
-        vector = _read(path, text)
+        vector = _read(path)
         if vector is None:
             vector = self._fresh(text)
             with atomic_path(path) as beside:
-                np.savez(beside, text=_bytes(text), embedding=vector.numpy())
+                np.savez(beside, embedding=vector.numpy())
         return vector
 
     def _fresh(self, text: str) -> Tensor:
@@ -138,38 +156,18 @@ def encoder(name: str | Path = "minilm", *, cache: bool = True) -> TextEncoder:
     return TextEncoder(str(name), *textmodels.find(name), cache=cache)
 
 
-def _checked(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise CatsplitError(f'A text encoder takes a list of texts: give ["{texts}"] in place of "{texts}".')
-    texts = list(texts)
-    if not texts:
-        raise CatsplitError("A text encoder was given no texts.")
-    for number, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            raise CatsplitError(f"Each text must be a non-empty string, but number {number} is {text!r}.")
-    # numpy's strings compare and hash like Python's, but tokenizers refuse them.
-    return [str(text) for text in texts]
-
-
-def _read(path: Path, text: str) -> Tensor | None:
-    """The cached embedding of `text`, or None where there is none or it is damaged, which is said."""
+def _read(path: Path) -> Tensor | None:
+    """The cached embedding, or None where there is none or it is damaged, which is said."""
     try:
         # An npz carries checksums, so that a changed byte is noticed as surely as a missing one.
         with np.load(path, allow_pickle=False) as stored:
-            vector, known = stored["embedding"], stored["text"]
-        if vector.ndim == 1 and vector.dtype == np.float32 and known.tobytes() == text.encode():
-            return torch.from_numpy(vector)
-        problem = "it holds something else"
+            return torch.from_numpy(stored["embedding"])
     except FileNotFoundError:
         return None
     except Exception as error:  # a damaged archive may raise nearly anything, and all of it means the same
         problem = f"{type(error).__name__}: {error}"
     warnings.warn(f"The cached embedding {path} is damaged ({problem}) and is made again.", stacklevel=4)
     return None
-
-
-def _bytes(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), np.uint8)
 
 
 def _digest(text: str) -> str:

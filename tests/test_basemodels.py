@@ -2,19 +2,18 @@
 
 import copy
 import json
-import math
 from dataclasses import dataclass
 
 import pytest
 import torch
 import transformers
+from harmful import Harmful
 from huggingface_hub import constants
 from torch import nn
 from torchvision import models
 
 from catsplit.backbones import Backbone, Normalise
 from catsplit.errors import CatsplitError, HeadError
-from catsplit.head import Head
 from catsplit.models import hub as hubmodels
 from catsplit.models.base import BaseModel, FramesFirst, base_model, split_backbone_and_head
 from catsplit.video import Sampling
@@ -212,29 +211,19 @@ class Tupled(HeadFirst):
         return super().forward(x), x
 
 
-class Convolved(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.last = nn.Conv3d(3, 5, 1)
-
-    def forward(self, x):
-        return self.last(x).mean((2, 3, 4))
-
-
 @pytest.mark.parametrize(
     ("kind", "match"),
     [
-        (Softmaxed, r'Softmaxed answers, \(2, 5\), is the output of none .*"head", gave \(2, 5\).*softmax'),
+        (Softmaxed, r"Softmaxed answers, \(2, 5\), is the output of none .* softmax"),
         (Clamped, "Clamped answers, .* none of its linear layers"),
-        (Tokens, r'answers, \(2, 2, 5\), .*"head", gave \(2, 5\)'),
-        (MeanOfTokens, r'answers, \(2, 5\), .*"head", gave \(2, 2, 5\)'),
-        (PerToken, r'"head" of PerToken must take one vector for each view, \(2, 8\), but it takes \(2, 2, 8\)'),
-        (Twice, '"head" more than once'),
-        (CosineHead, '"head" of CosineHead is a Cosine that doesn\'t compute W x'),
-        (Reads, "none ran"),
-        (Shaped, "can't be left out"),
+        (Tokens, r"Tokens answers, \(2, 2, 5\), .* none of its linear layers"),
+        (MeanOfTokens, "MeanOfTokens answers, .* none of its linear layers"),
+        (PerToken, r'can\'t do without .* "head", .* gives, \(2, 2, 8\), .* answers, \(2, 2, 5\)'),
+        (Twice, 'Twice can\'t do without its last layer "head"'),
+        (CosineHead, 'CosineHead can\'t do without its last layer "head", Cosine'),
+        (Reads, "Reads answers, .* none of its linear layers"),
+        (Shaped, r"Shaped can't do .* gives, \(4, 4\), isn't"),
         (Tupled, "must answer with logits .* not .*tuple"),
-        (Convolved, r"Convolved answers, \(2, 5\), .*none ran"),
     ],
 )
 def test_what_can_not_be_taken_apart(kind, match):
@@ -253,23 +242,18 @@ def test_an_example_that_does_not_fit():
 
 def test_a_model_of_ones_own_from_views_to_an_edited_classifier():
     torch.manual_seed(0)
-    model = HeadFirst()
-    base = base_model(model, LABELS, Sampling(4, 2, 1, 6, 6))
+    model, views = HeadFirst().eval(), torch.randint(256, (3, 4, 6, 6, 3), dtype=torch.uint8)
+    base, x = base_model(model, LABELS, Sampling(4, 2, 1, 6, 6)), Normalise()(views)
     assert isinstance(base, BaseModel)
     assert isinstance(base.backbone, Backbone)
     assert (base.name, base.backbone.name, base.backbone.dim) == ("HeadFirst", "HeadFirst", 8)
-    assert base.head.labels == tuple(LABELS)
-    views = torch.randint(256, (3, 4, 6, 6, 3), dtype=torch.uint8)
     with torch.no_grad():
-        old = model.eval()(Normalise()(views))
+        old = model(x)
         assert torch.allclose(base.head.logits(base.backbone(views)), old, atol=1e-6)
-        vector = torch.randn(8)
-        new = base.head.split("Pulling", {"Pulling left": base.head["Pulling"] + vector, "Pulling right": vector})
+        new = base.head.split("Pulling", {"Pulling left": base.head["Pulling"], "Pulling right": torch.randn(8)})
         model.head = new.to_linear()
-        put_back = model(Normalise()(views))
-        assert torch.allclose(nn.Sequential(base.backbone.module, new.to_linear())(Normalise()(views)), put_back)
-    assert torch.allclose(put_back[:, :4], old[:, [0, 2, 3, 4]], atol=1e-6)
-    assert Head.from_linear(model.head, new.labels).weight.equal(new.weight)
+        assert torch.allclose(model(x)[:, :5], old[:, [0, 2, 3, 4, 1]], atol=1e-6)
+        assert torch.allclose(nn.Sequential(base.backbone.module, new.to_linear())(x), model(x))
     with pytest.raises(HeadError, match="needs as many labels"):
         base_model(HeadFirst(), LABELS[:4], Sampling(4, 2, 1, 6, 6))
 
@@ -338,16 +322,12 @@ def test_a_name_of_the_hub_that_this_machine_has(tmp_path, monkeypatch):
         base = hubmodels.load_transformers("somebody/something")
     assert base.name == "somebody/something"
     assert base.head.labels == tuple(LABELS)
-    (snapshot / "preprocessor_config.json").write_text('{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}')
-    assert hubmodels.load_transformers("somebody/something").backbone.transform == FramesFirst((0.5,) * 3, (0.5,) * 3)
-
-
-@pytest.mark.filterwarnings(PREPROCESSOR)
-@pytest.mark.parametrize("bits", [torch.float16, torch.bfloat16])
-def test_half_precision_becomes_float32(tmp_path, bits):
-    tiny("VideoMAE").to(bits).save_pretrained(tmp_path)
-    module = hubmodels.load_transformers(tmp_path).backbone.module
-    assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
+    about = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"shortest_edge": 40}, "num_frames": 32}
+    (snapshot / "preprocessor_config.json").write_text(json.dumps(about))
+    base = hubmodels.load_transformers("somebody/something")
+    assert base.backbone.transform == FramesFirst((0.5,) * 3, (0.5,) * 3)
+    # Fixed positions: the network can take no other number of frames than its own.
+    assert base.sampling == Sampling(4, 2, 3, short_side=40, crop_size=32)
 
 
 @pytest.mark.parametrize(
@@ -378,28 +358,16 @@ def test_normalisation_is_that_of_the_preprocessor(tmp_path, kind, changed):
     assert hubmodels.load_transformers(tmp_path).backbone.transform == transform
 
 
-def test_short_side_and_frames_of_the_preprocessor(tmp_path):
-    about = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"shortest_edge": 40}, "num_frames": 32}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
-    tiny("VideoMAE").save_pretrained(tmp_path)
-    base = hubmodels.load_transformers(tmp_path)
-    # Fixed positions: the network can take no other number than its own.
-    assert base.sampling == Sampling(4, 2, 3, short_side=40, crop_size=32)
-    assert base.backbone.transform == FramesFirst((0.5,) * 3, (0.5,) * 3)
-
-
 @pytest.mark.filterwarnings(PREPROCESSOR)
 def test_an_edited_head_is_saved_with_its_model(tmp_path):
     model = tiny("VideoMAE")
-    model.save_pretrained(tmp_path / "old")
-    base = hubmodels.load_transformers(tmp_path / "old")
+    base = base_model(model, LABELS, Sampling(4, 2, 3, 32, 32), transform=FramesFirst())
     new = base.head.split("Lifting", {"Lifting up": base.head["Lifting"], "Lifting off": -base.head["Lifting"]})
     model.classifier, model.config.id2label = new.to_linear(), dict(enumerate(new.labels))
-    model.save_pretrained(tmp_path / "new")
-    again = hubmodels.load_transformers(tmp_path / "new")
+    model.save_pretrained(tmp_path)
+    again = hubmodels.load_transformers(tmp_path)
     assert again.head.labels == new.labels
     assert torch.equal(again.head.weight, new.weight)
-    assert again.backbone.key == base.backbone.key
 
 
 @pytest.mark.filterwarnings(PREPROCESSOR)
@@ -417,8 +385,8 @@ def test_weights_must_be_those_of_the_model(tmp_path):
     weights = load_file(tmp_path / "model.safetensors")
     gone = {key: tensor for key, tensor in weights.items() if key != "classifier.weight"}
     for changed, match in (
-        (gone, "lack: classifier.weight, one of 1"),
-        ({**weights, "decoder.head.bias": torch.ones(2)}, "no place for: decoder.head.bias, one of 1"),
+        (gone, "lacks 1 of its weights, classifier.weight"),
+        ({**weights, "decoder.head.bias": torch.ones(2)}, "no place for 1 of its weights, decoder.head.bias"),
         ({**weights, "classifier.bias": torch.ones(2)}, "can't be loaded"),
     ):
         save_file(changed, tmp_path / "model.safetensors", {"format": "pt"})
@@ -472,7 +440,6 @@ def test_the_convolution_of_s3d_is_a_linear_layer_of_the_mean(monkeypatch):
         places, expected = model.avgpool(model.features(x)), model(x)
     assert places.shape == (2, 1024, 3, 1, 1)
     assert places.std(2).min() > 1e-4
-    assert (expected - model.classifier[-1].bias).abs().max() > 0.01
     assert torch.allclose(base.head.logits(base.backbone(views)), expected, atol=1e-5)
     assert (base.head.labels, base.backbone.dim, base.sampling.short_side) == (tuple(LABELS), 1024, 256)
 
@@ -491,28 +458,23 @@ def test_weights_of_torchvision_come_from_the_cache_with_their_labels(tmp_path, 
     assert base.head.labels == tuple(models.video.MC3_18_Weights.DEFAULT.meta["categories"])
     assert torch.equal(base.head.weight, model.fc.weight.detach())
     assert torch.equal(base.backbone.module.model.stem[0].weight, model.stem[0].weight)
-    with pytest.raises(CatsplitError, match="tells 400 categories apart, but 5 labels were given"):
+    with pytest.raises(HeadError, match="400 rows needs as many labels, not 5"):
         hubmodels.load_torchvision("mc3_18", "DEFAULT", LABELS)
-
-
-class Harmful:
-    def __reduce__(self):
-        return math.factorial, (3,)
 
 
 def test_weights_of_torchvision_are_not_unpickled(tmp_path, monkeypatch):
     path = weights_in_the_cache(monkeypatch, tmp_path)
-    torch.save({"stem.0.weight": Harmful()}, path)
-    assert torch.load(path, weights_only=False) == {"stem.0.weight": 6}
+    torch.save({"stem.0.weight": Harmful(tmp_path / "run")}, path)
     with pytest.raises(CatsplitError, match="mc3_18 of torchvision\" can't be loaded: Weights only load failed"):
         hubmodels.load_torchvision("mc3_18", "KINETICS400_V1", frames=2)
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_such_model_of_torchvision():
     for match, name, options in (
-        ('no video model "r3d18": take r3d_18', "r3d18", {}),
+        ('no video model "r3d18" .nearest: "r3d_18"', "r3d18", {}),
         ("no video model \"resnet50\"", "resnet50", {}),
-        ('r3d_18 has no weights "IMAGENET1K_V1": take one of KINETICS400_V1', "r3d_18", {"weights": "IMAGENET1K_V1"}),
+        ('no weights "IMAGENET1K_V1" .choose from: "KINETICS400_V1"', "r3d_18", {"weights": "IMAGENET1K_V1"}),
         (r"MViT can't take the views \(1, 3, 8, 224, 224\)", "mvit_v2_s", {"frames": 8}),
     ):
         with pytest.raises(CatsplitError, match=match):

@@ -171,7 +171,7 @@ def _base_model(name: str, benchmark: "Benchmark", positions: str | None) -> "Ba
     from transformers import AutoConfig
 
     from catsplit.models.hub import load_transformers
-    from catsplit.text_encoders import reachable
+    from catsplit.sources import reachable
 
     with reachable(name):
         own = AutoConfig.from_pretrained(name).id2label.values()

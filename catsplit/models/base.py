@@ -79,39 +79,34 @@ def split_backbone_and_head(model: nn.Module, example: Tensor) -> tuple[nn.Modul
     """
     whole, kind = PlainAnswer(deepcopy(model)).eval(), type(model).__name__
     names = {layer: name for name, layer in whole.model.named_modules() if isinstance(layer, nn.Linear)}
-    calls: list[tuple[nn.Linear, Tensor]] = []
-    hooks = [layer.register_forward_hook(lambda it, _, given: calls.append((it, given))) for layer in names]
+    given: list[tuple[nn.Linear, Tensor]] = []
+    hooks = [layer.register_forward_hook(lambda it, _, gave: given.append((it, gave))) for layer in names]
     answer = _run(whole, example, kind)
     for hook in hooks:
         hook.remove()
-    # Equal numbers can be chance, as from layers that are all zero; a stand-in with numbers of its own settles it.
-    for layer in dict.fromkeys(layer for layer, given in calls if torch.equal(given, answer)):
-        if sum(it is layer for it, _ in calls) > 1:
-            raise CatsplitError(f'{kind} uses its last layer "{names[layer]}" more than once: give each use its own.')
-        probe = _Probe(answer)
-        _replace(whole, layer, probe)
-        if torch.equal(_run(whole, example, kind), probe.answer):
-            break
-        _replace(whole, probe, layer)
+    # Equal numbers can be chance, as from layers that are all zero; numbers that come from nowhere else settle it.
+    probe = (torch.rand(answer.shape, generator=torch.Generator().manual_seed(1)) - 0.5).to(answer)
+    for layer in [layer for layer, gave in given if torch.equal(gave, answer)]:
+        with layer.register_forward_hook(lambda *_: probe.clone()):
+            if torch.equal(_run(whole, example, kind), probe):
+                break
     else:
-        last = f'the last to run, "{names[calls[-1][0]]}", gave {tuple(calls[-1][1].shape)}' if calls else "none ran"
         raise CatsplitError(
-            f"What {kind} answers, {tuple(answer.shape)}, is the output of none of its linear layers ({last}): leave "
+            f"What {kind} answers, {tuple(answer.shape)}, is the output of none of its linear layers: leave "
             "out what follows the layer, such as a softmax or mean, or make the two parts yourself with "
             "catsplit.backbones.from_module and Head.from_linear."
         )
-    entered, last = probe.entered, f'The last layer "{names[layer]}" of {kind}'
-    if entered.shape != (len(example), layer.in_features):
-        raise CatsplitError(
-            f"{last} must take one vector for each view, ({len(example)}, {layer.in_features}), but it takes "
-            f"{tuple(entered.shape)}."
-        )
-    if not _close(F.linear(entered, layer.weight, layer.bias), answer):
-        raise CatsplitError(f"{last} is a {type(layer).__name__} that doesn't compute W x + b, as a head does.")
-    _replace(whole, probe, nn.Identity())
+    for name, module in list(whole.named_modules(remove_duplicate=False)):
+        if module is layer:
+            whole.set_submodule(name, nn.Identity())
     features = _run(whole, example, kind)
-    if features.shape != entered.shape or not _close(features, entered):
-        raise CatsplitError(f"{last} can't be left out: what enters it doesn't come out of the model as it is.")
+    fits = features.shape == (len(example), layer.in_features)
+    logits = F.linear(features, layer.weight, layer.bias) if fits else features
+    if not fits or (logits - answer).abs().max() > 1e-3 * answer.abs().max():
+        raise CatsplitError(
+            f'{kind} can\'t do without its last layer "{names[layer]}", {layer}: W x + b of what it then gives, '
+            f"{tuple(features.shape)}, isn't what it answers, {tuple(answer.shape)}."
+        )
     return whole, layer
 
 
@@ -147,19 +142,6 @@ def base_model(
     return BaseModel(name, dataclasses.replace(backbone, architecture=architecture), head, sampling)
 
 
-class _Probe(nn.Module):
-    """Stands in for a layer: remembers what enters it, and answers with numbers that come from nowhere else."""
-
-    def __init__(self, like: Tensor) -> None:
-        super().__init__()
-        numbers = torch.rand(like.shape, generator=torch.Generator().manual_seed(1)) - 0.5
-        self.answer, self.entered = numbers.to(like), torch.empty(0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.entered = x
-        return self.answer.clone()
-
-
 def _run(model: nn.Module, example: Tensor, kind: str) -> Tensor:
     try:
         with torch.no_grad():
@@ -172,14 +154,3 @@ def _run(model: nn.Module, example: Tensor, kind: str) -> Tensor:
     if not isinstance(answer, Tensor):
         raise CatsplitError(f"{kind} must answer with logits or with an object that has them, not {type(answer)}.")
     return answer
-
-
-def _replace(model: nn.Module, layer: nn.Module, by: nn.Module) -> None:
-    """Under each of the layer's names."""
-    for name, module in list(model.named_modules(remove_duplicate=False)):
-        if module is layer:
-            model.set_submodule(name, by)
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    return bool(((a - b).abs().max() <= 1e-3 * b.abs().max()).item())

@@ -1,37 +1,38 @@
-"""Files of weights as the authors of MVD and VideoMAE write them: read safely, checked key by key, renamed.
-
-The architecture and its keys are those of the published base models (Liu & Doughty, ICLR 2026): biases of queries and
-values only, no class token, no positions in the file.
-"""
+"""Files of weights: read safely, into the published network by its authors' names, or for the head that is in them."""
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
+from textwrap import shorten
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, HeadError
+from catsplit.head import Head
 
-# The authors' names and those of transformers, in the order in which they are replaced.
+# The names of MVD's and VideoMAE's authors and those of transformers, in the order in which they are replaced; the
+# other way round in the opposite order.
 _RENAMED = (
     ("patch_embed.proj.", "videomae.embeddings.patch_embeddings.projection."),
     ("blocks.", "videomae.encoder.layer."),
     (".norm1.", ".layernorm_before."),
     (".norm2.", ".layernorm_after."),
-    (".attn.proj.", ".attention.output.dense."),
-    (".attn.", ".attention.attention."),
     (".mlp.fc1.", ".intermediate.dense."),
     (".mlp.fc2.", ".output.dense."),
+    (".attn.proj.", ".attention.output.dense."),
+    (".attn.", ".attention.attention."),
     ("head.", "classifier."),
 )
+# Up to version 4 transformers kept these two outside the linear layers, as the authors do.
+_BIASES = (("q_bias", "query.bias"), ("v_bias", "value.bias"))
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The weights in a checkpoint, {the authors' key: tensor}, float32 on the CPU; nothing in the file can run code.
+    """The weights in a checkpoint, {key: tensor}, float32 on the CPU; nothing in the file can run code.
 
     They lie under `model`, `module` (DeepSpeed) or `state_dict` (Lightning), or at the top of what `torch.save` wrote;
     or are safetensors.
@@ -65,61 +66,83 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return {str(key): weight.float() for key, weight in found.items()}
 
 
-def shapes(width: int, depth: int, tubelet: int, patch: int, classes: int) -> dict[str, tuple[int, ...]]:
-    """{the authors' key: shape} of all weights of a ViT with MLPs of four times its width."""
-    norm = {"weight": (width,), "bias": (width,)}
-    parts = {
-        "norm1": norm,
-        "attn": {"q_bias": (width,), "v_bias": (width,), "qkv.weight": (3 * width, width)},
-        "attn.proj": {"weight": (width, width), "bias": (width,)},
-        "norm2": norm,
-        "mlp.fc1": {"weight": (4 * width, width), "bias": (4 * width,)},
-        "mlp.fc2": {"weight": (width, 4 * width), "bias": (width,)},
-    }
-    whole = {
-        "patch_embed.proj": {"weight": (width, 3, tubelet, patch, patch), "bias": (width,)},
-        **{f"blocks.{block}.{part}": named for block in range(depth) for part, named in parts.items()},
-        "fc_norm": norm,
-        "head": {"weight": (classes, width), "bias": (classes,)},
-    }
-    return {f"{part}.{key}": shape for part, named in whole.items() for key, shape in named.items()}
+def fill(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Put the weights of MVD's and VideoMAE's authors into transformers' VideoMAE: all that it has, and nothing else.
 
-
-def check(path: Path, weights: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """See to it that the weights are those wanted, all and only.
+    Args:
+        path: of their file, for messages.
 
     Raises:
-        CatsplitError: names the first weight that is missing, unknown or of another shape, and counts them.
+        CatsplitError: a weight is missing, unknown or of another shape; the message names those.
     """
-    missing, unknown = [key for key in wanted if key not in weights], [key for key in weights if key not in wanted]
-    faults = [
-        f'{verb} {len(keys)} {kind} weight{"s" * (len(keys) > 1)}, {"such as " * (len(keys) > 1)}"{keys[0]}"'
-        for verb, kind, keys in (("lacks", "needed", missing), ("holds", "unknown", unknown))
-        if keys
-    ]
-    if faults:
-        pretrained = any(key.startswith(("encoder.", "decoder.")) for key in unknown)
-        hint = ": it is a pretrained model, which has to be fine-tuned first" if pretrained else ""
-        raise CatsplitError(f"{path} is no checkpoint of a fine-tuned ViT, since it {' and '.join(faults)}{hint}.")
-    if wrong := [key for key, shape in wanted.items() if tuple(weights[key].shape) != shape]:
-        found = tuple(weights[wrong[0]].shape)
-        raise CatsplitError(
-            f'{path} holds {len(wrong)} weight{"s" * (len(wrong) > 1)} of another shape than its width, '
-            f'{wanted["fc_norm.bias"][0]}, asks for: "{wrong[0]}" is {found}, not {wanted[wrong[0]]}.'
-        )
+    if any(key.startswith(("encoder.", "decoder.")) for key in weights):
+        raise CatsplitError(f"{path} is a pretrained model, which has to be fine-tuned first.")
+    try:
+        model.load_state_dict(renamed(weights, model))
+    except RuntimeError as error:
+        told = str(error).rpartition(f"{type(model).__name__}:")[2]
+        for old, new in reversed(_RENAMED + _BIASES):
+            told = told.replace(new, old)
+        raise CatsplitError(f"{path} is no checkpoint of such a ViT: {shorten(told, 400)}") from error
 
 
 def renamed(weights: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The authors' weights under the names that `model`, transformers' VideoMAE with a head, has for them."""
-    # Up to version 4 transformers kept the two biases outside the linear layers, as the authors do.
-    outside = any(key.endswith(".q_bias") for key in model.state_dict())
-    theirs: dict[str, Tensor] = {}
+    """The authors' weights under the names that `model`, transformers' VideoMAE, has for them."""
+    own, theirs = model.state_dict(), {}
     for key, weight in weights.items():
         for old, new in _RENAMED:
             key = key.replace(old, new)
         if key.endswith(".qkv.weight"):
-            for part, rows in zip(("query", "key", "value"), weight.chunk(3), strict=True):
+            for part, rows in zip(("query", "key", "value"), weight.tensor_split(3), strict=True):
                 theirs[key.replace("qkv", part)] = rows
-        else:
-            theirs[key if outside else key.replace("q_bias", "query.bias").replace("v_bias", "value.bias")] = weight
+            continue
+        for old, new in _BIASES if key not in own else ():
+            key = key.replace(old, new)
+        theirs[key] = weight
     return theirs
+
+
+def read_head(path: str | Path, labels: Sequence[str], layer: str | None = None) -> Head:
+    """The last layer of a model as a head, from a file that `torch.save` or safetensors wrote of its weights.
+
+    Args:
+        path: of the file; see `read_weights` for what may be in it.
+        labels: C, in the order of the model's outputs.
+        layer: its name in the file, such as "fc" or "module.head"; without it, the only layer with one row a label.
+
+    Raises:
+        CatsplitError: the file can't be read.
+        HeadError: there is no such layer, none with so many rows, or several; the message names those there are.
+    """
+    weights = read_weights(path)
+    linear = [
+        key.removesuffix(".weight")
+        for key, weight in weights.items()
+        if key.endswith(".weight") and weight.ndim == 2
+    ]
+    fitting = [name for name in linear if len(weights[f"{name}.weight"]) == len(labels) and layer in (None, name)]
+    if len(fitting) != 1:
+        shown = [f'"{name}" ({len(weights[f"{name}.weight"])} rows)' for name in fitting or linear[-3:]]
+        wanted = "one linear layer" if layer is None else f'a linear layer "{layer}"'
+        raise HeadError(
+            f"{path} must have {wanted} with a row for each of {len(labels)} labels: name one of these, or give the "
+            f"labels of its rows: {', '.join(shown) or 'it has no linear layer'}."
+        )
+    (layer,) = fitting
+    return Head(weights[f"{layer}.weight"], weights.get(f"{layer}.bias"), labels)
+
+
+def read_labels(path: str | Path) -> list[str]:
+    """Labels from a text file, one a line, in the order of the model's outputs.
+
+    Raises:
+        HeadError: the file is missing or isn't text, or a line but the last is empty.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").rstrip().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HeadError(f"{path} must be a text file with one label a line, but it can't be read ({error}).") from error
+    labels = [line.strip() for line in lines]
+    if not all(labels):
+        raise HeadError(f"{path} must have one label a line, but line {labels.index('') + 1} is empty.")
+    return labels

@@ -3,7 +3,6 @@
 Both packages are imported when a model of theirs is asked for, not before.
 """
 
-import difflib
 import json
 import re
 import warnings
@@ -13,8 +12,9 @@ from typing import Any
 
 from torch import nn
 
+from catsplit import sources
 from catsplit.backbones import IMAGENET_MEAN, IMAGENET_STD, Normalise
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, choices
 from catsplit.models.base import BaseModel, FramesFirst, base_model
 from catsplit.paths import cache_dir
 from catsplit.video import Sampling
@@ -40,20 +40,12 @@ def load_transformers(name: str | Path, labels: Sequence[str] | None = None) -> 
     from transformers import AutoModelForVideoClassification
     from transformers.utils import cached_file
 
-    from catsplit.text_encoders import reachable
-
-    folder = Path(name).expanduser()
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise CatsplitError(f"The folder {folder} holds no Hugging Face model: it has no config.json.")
-    source, about = str(folder) if folder.is_dir() else str(name), {}
-    with reachable(source):
-        model, report = AutoModelForVideoClassification.from_pretrained(source, output_loading_info=True)
+    source, about = sources.source_of(name), {}
+    model = sources.load_transformers(AutoModelForVideoClassification, source, exact=True)
+    with sources.reachable(source):
         for file in ("video_preprocessor_config.json", "preprocessor_config.json"):
             if found := cached_file(source, file, _raise_exceptions_for_missing_entries=False):
                 about = json.loads(Path(found).read_text("utf-8"))
-    for kind, said in (("missing_keys", "lack"), ("unexpected_keys", "hold what the model has no place for")):
-        if keys := sorted(report[kind]):
-            raise CatsplitError(f'The weights of "{source}" {said}: {keys[0]}, one of {len(keys)} such keys.')
     config = model.config
     if labels is None:
         labels = [str(config.id2label[row]) for row in range(config.num_labels)]
@@ -68,12 +60,11 @@ def load_transformers(name: str | Path, labels: Sequence[str] | None = None) -> 
         as_published(model, positions)
     elif not about:
         warnings.warn(f'"{source}" has no preprocessor: views get the mean and deviation of ImageNet.', stacklevel=2)
-    told = {key: value for key, value in config.to_dict().items() if key not in _NAMES}
-    architecture = json.dumps(told, sort_keys=True, default=str)
-    shape = _sampling(config, about, source)
-    return base_model(
-        model.float(), labels, shape, name=str(name), transform=_normalisation(about), architecture=architecture
-    )
+    told = config.to_dict()
+    lasting = {key: value for key, value in told.items() if key not in _NAMES}
+    architecture = json.dumps(lasting, sort_keys=True, default=str)
+    sampling, transform = _sampling(told, about, source), _normalisation(about)
+    return base_model(model, labels, sampling, name=str(name), transform=transform, architecture=architecture)
 
 
 def load_torchvision(
@@ -95,22 +86,17 @@ def load_torchvision(
     """
     from torchvision import models
 
-    from catsplit.text_encoders import reachable
-
     if name not in (known := models.list_models(module=models.video)):
-        near = difflib.get_close_matches(name, known, 1)
-        raise CatsplitError(f'torchvision has no video model "{name}": take {near[0] if near else ", ".join(known)}.')
-    choices = models.get_model_weights(name)
-    if weights is not None and weights not in choices.__members__:
-        raise CatsplitError(f'{name} has no weights "{weights}": take one of {", ".join(choices.__members__)}.')
-    chosen = choices[weights or "DEFAULT"]
+        raise CatsplitError(f'torchvision has no video model "{name}" ({choices(name, known)}).')
+    published = models.get_model_weights(name)
+    if weights is not None and weights not in published.__members__:
+        raise CatsplitError(f'{name} has no weights "{weights}" ({choices(weights, list(published.__members__))}).')
+    chosen = published[weights or "DEFAULT"]
     categories = chosen.meta["categories"]
     labels = categories if labels is None else labels
-    if weights is not None and len(labels) != len(categories):
-        raise CatsplitError(f"{name} tells {len(categories)} categories apart, but {len(labels)} labels were given.")
-    model = models.get_model(name, num_classes=len(labels))
+    model = models.get_model(name, num_classes=len(labels if weights is None else categories))
     if weights is not None:
-        with reachable(f"{name} of torchvision"):
+        with sources.reachable(f"{name} of torchvision"):
             # Left to itself, torchvision would unpickle whatever the file holds.
             where = {"model_dir": str(cache_dir() / "torchvision"), "check_hash": True, "weights_only": True}
             model.load_state_dict(chosen.get_state_dict(**where))
@@ -139,13 +125,12 @@ def _normalisation(about: Mapping[str, Any]) -> FramesFirst:
     return FramesFirst(tuple((value + offset) / unit for value in mean), tuple(value / unit for value in std))
 
 
-def _sampling(config: Any, about: Mapping[str, Any], source: str) -> Sampling:
+def _sampling(told: Mapping[str, Any], about: Mapping[str, Any], source: str) -> Sampling:
     """The published views with as many frames and pixels as the configuration says, else the preprocessor."""
-    frames = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None)
-    size = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or 224
-    sides = {size} if isinstance(size, int) else set(size)
-    if len(sides) > 1:
+    frames = told.get("num_frames") or told.get("frames_per_clip") or about.get("num_frames") or 16
+    size = told.get("image_size") or told.get("crop_size") or 224
+    crop, *others = {size} if isinstance(size, int) else set(size)
+    if others:
         raise CatsplitError(f'"{source}" takes pictures of {size} pixels, but the views of catsplit are square.')
-    crop = sides.pop()
     shortest = (about.get("size") or {}).get("shortest_edge") or crop
-    return Sampling(frames or about.get("num_frames") or 16, 2, 3, max(shortest, crop), crop)
+    return Sampling(frames, 2, 3, max(shortest, crop), crop)

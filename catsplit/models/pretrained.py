@@ -11,7 +11,7 @@ from torch import nn
 from catsplit.errors import CatsplitError
 from catsplit.models.checkpoints import read_weights, renamed
 from catsplit.models.videomae import SIZES, Positions, as_published, network
-from catsplit.text_encoders import reachable
+from catsplit.sources import reachable
 
 if TYPE_CHECKING:
     from transformers import VideoMAEForVideoClassification

@@ -59,24 +59,19 @@ def load_checkpoint(
     """
     path = Path(path).expanduser()
     weights = checkpoints.read_weights(path)
-    first, last = weights.get("patch_embed.proj.weight"), weights.get("head.weight")
-    # Where a shape can't be told, `check` says what is wrong with the weight that should tell it.
-    width, _, tubelet, patch = first.shape[:4] if first is not None and first.ndim == 5 else (384, 3, 2, 16)
-    if width not in SIZES and (depth is None or heads is None):
-        raise CatsplitError(f"{path} holds a ViT of width {width}, none of {list(SIZES)}: give its depth and heads.")
-    usual = SIZES.get(width, (depth, heads))
-    depth, heads = depth or usual[0], heads or usual[1]
-    classes = len(labels) if last is None or last.ndim != 2 else len(last)
-    checkpoints.check(path, weights, checkpoints.shapes(width, depth, tubelet, patch, classes))
-    if len(labels) != classes:
-        raise CatsplitError(f"{path} tells {classes} categories apart, but {len(labels)} labels were given.")
+    first, rows = weights.get("patch_embed.proj.weight"), weights.get("head.bias")
+    # Where a shape can't be told, `fill` says what is wrong with the weight that should tell it.
+    width, _, tubelet, patch, _ = first.shape if first is not None and first.ndim == 5 else (384, 3, 2, 16, 16)
+    if rows is not None and rows.numel() != len(labels):
+        raise CatsplitError(f"{path} tells {rows.numel()} categories apart, but {len(labels)} labels were given.")
     model = network(
         labels, positions=positions, width=width, depth=depth, heads=heads, tubelet=tubelet, patch=patch,
         frames=frames, image_size=image_size,
     )  # fmt: skip
-    model.load_state_dict(checkpoints.renamed(weights, model))
+    checkpoints.fill(model, weights, path)
     head, model.classifier = Head.from_linear(model.classifier, labels), nn.Identity()
     module, name = PlainAnswer(model), name or path.name
+    heads = model.config.num_attention_heads
     told = f"{positions} positions, {heads} heads, {frames} frames of {image_size} pixels\n{module!r}"
     backbone = from_module(module, width, name=name, transform=FramesFirst(), architecture=told)
     return BaseModel(name, backbone, head, Sampling(frames, 2, 3, image_size, image_size))
@@ -87,8 +82,8 @@ def network(
     *,
     positions: Positions,
     width: int = 384,
-    depth: int = 12,
-    heads: int = 6,
+    depth: int | None = None,
+    heads: int | None = None,
     tubelet: int = 2,
     patch: int = 16,
     frames: int = 16,
@@ -98,12 +93,18 @@ def network(
 
     The weights follow from torch's global random state, which stays as it is.
 
+    Args:
+        depth, heads: those of the width by default.
+
     Raises:
-        CatsplitError: unknown positions, or numbers that don't divide one another.
+        CatsplitError: unknown positions, a width without a usual depth, or numbers that don't divide one another.
     """
     from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
-    _known(positions)
+    if width not in SIZES and (depth is None or heads is None):
+        raise CatsplitError(f"A ViT of width {width}, none of {list(SIZES)}: give its depth and heads.")
+    usual = SIZES.get(width, (depth, heads))
+    depth, heads = depth or usual[0], heads or usual[1]
     for what, number, unit, why in (
         ("frames", frames, tubelet, "the frames of a tubelet"),
         ("image_size", image_size, patch, "the pixels of a patch"),
@@ -132,7 +133,8 @@ def as_published(model: "VideoMAEForVideoClassification", positions: Positions) 
     Raises:
         CatsplitError: unknown positions.
     """
-    _known(positions)
+    if positions not in ("mvd", "videomae"):
+        raise CatsplitError(f'positions is "mvd" or "videomae", not {positions!r}.')
     config = model.config
     config.catsplit_positions = positions
     model.fc_norm.eps = config.layer_norm_eps
@@ -141,11 +143,6 @@ def as_published(model: "VideoMAEForVideoClassification", positions: Positions) 
     # As a buffer it moves to the GPU with the weights; transformers would copy it there in every pass.
     vars(model.videomae.embeddings).pop("position_embeddings", None)
     model.videomae.embeddings.register_buffer("position_embeddings", table[None], persistent=False)
-
-
-def _known(positions: str) -> None:
-    if positions not in ("mvd", "videomae"):
-        raise CatsplitError(f'positions is "mvd" or "videomae", not {positions!r}.')
 
 
 def mvd_positions(times: int, rows: int, columns: int, width: int) -> Tensor:

@@ -19,25 +19,22 @@ which takes tensors and asks not where they come from.
 open_clip is imported when a model is asked for, not before.
 """
 
-import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from catsplit import text_encoders as textmodels
-from catsplit.backbones import Backbone, from_module, state_key
-from catsplit.errors import CatsplitError
-from catsplit.text import TextEncoder
-
-if TYPE_CHECKING:
-    from catsplit.features import FeatureSet
-    from catsplit.video import Sampling
+from catsplit.backbones import Backbone, from_module
+from catsplit.features import FeatureSet, extract
+from catsplit.models.base import FramesFirst
+from catsplit.sources import load_open_clip, open_clip_key
+from catsplit.text import Encode, TextEncoder
+from catsplit.text_encoders import open_clip_reader
+from catsplit.video import Sampling
 
 IMAGES = 64  # that pass through an image tower at once, to bound the memory
 FRAMES = 8
@@ -63,8 +60,8 @@ class VisionLanguage:
 
     name: str
     backbone: Backbone = field(repr=False)
-    texts: TextEncoder = field(repr=False)
-    sampling: "Sampling"
+    texts: Encode = field(repr=False)
+    sampling: Sampling
     scale: float = 100.0
 
     def embed(
@@ -72,9 +69,9 @@ class VisionLanguage:
         clips: Sequence[str],
         resolve: Callable[[str], Path],
         *,
-        sampling: "Sampling | None" = None,
+        sampling: Sampling | None = None,
         **options: Any,
-    ) -> "FeatureSet":
+    ) -> FeatureSet:
         """Mean frame embeddings (N, V, n) of clips, from the cache if they were ever made before.
 
         Args:
@@ -82,8 +79,6 @@ class VisionLanguage:
                 `features.paths`, so that row i is the same clip in both.
             sampling: other frames; every view holds the mean of its own.
         """
-        from catsplit.features import extract
-
         return extract(clips, resolve, self.backbone, sampling or self.sampling, **options)
 
 
@@ -100,9 +95,7 @@ def load(name: str | Path, *, frames: int = FRAMES, device: str = "cpu") -> Visi
         table = sweep.sweep(benchmark, head, features, methods={"SigLIP 2": method}, seeds=(0,))
 
     Args:
-        name: ARCHITECTURE/PRETRAINED such as "ViT-L-14/openai" (the paper's; downloaded once), where PRETRAINED is
-            a tag or a file of weights; "hf-hub:OWNER/MODEL"; or a local folder that holds open_clip_config.json and
-            weights.
+        name: as for `sources.load_open_clip`, such as "ViT-L-14/openai" (the paper's; downloaded once).
         frames: how many of each clip.
         device: where frames and texts are embedded.
 
@@ -110,30 +103,8 @@ def load(name: str | Path, *, frames: int = FRAMES, device: str = "cpu") -> Visi
         CatsplitError: an unknown name, a folder without a model, one that asks to run code of its own, or weights
             that can't be read or downloaded.
     """
-    import open_clip
-
-    folder, name = Path(name).expanduser(), str(name)
-    if folder.is_dir() or name.startswith("hf-hub:"):
-        if folder.is_dir() and not (folder / "open_clip_config.json").is_file():
-            raise CatsplitError(f"The folder {folder} holds no open_clip model: it has no open_clip_config.json.")
-        source = f"local-dir:{folder}" if folder.is_dir() else name
-        with textmodels.reachable(name), torch.random.fork_rng(devices=[]):
-            _refuse_code(name, open_clip.get_model_config(source))
-            model = open_clip.create_model(source, require_pretrained=True).eval()
-            tokenizer = open_clip.get_tokenizer(source)
-        key = f"open_clip {state_key(model, f'{model} {_described(tokenizer)}')}"
-    else:
-        architecture, _, pretrained = name.partition("/")
-        model, _, tokenizer = textmodels.load_open_clip(architecture, pretrained)
-        tags = open_clip.list_pretrained_tags_by_model(architecture)
-        if pretrained not in tags:
-            # A file of weights says nothing of its pictures, and open_clip would take CLIP's mean for SigLIP too.
-            published = [open_clip.get_pretrained_cfg(architecture, tag) for tag in tags]
-            for key in ("mean", "std", "interpolation", "resize_mode"):
-                if len(values := {about[key] for about in published if about.get(key)}) == 1:
-                    model.visual.preprocess_cfg[key] = values.pop()
-        key = textmodels.find(name)[0]  # the text encoder of this name has the same embeddings in its cache
-    return assemble(name, model.to(device), tokenizer, key, frames=frames)
+    model, tokenizer = load_open_clip(name)
+    return assemble(str(name), model.to(device), tokenizer, open_clip_key(name), frames=frames)
 
 
 def assemble(
@@ -146,8 +117,6 @@ def assemble(
         key: names weights and tokenizer in the cache of text embeddings.
         margin: pixels that the centre crop leaves out, of the picture's short side.
     """
-    from catsplit.video import Sampling
-
     about = model.visual.preprocess_cfg
     size = about["size"] if isinstance(about["size"], int) else max(about["size"])
     prepare = Pictures(size, tuple(about["mean"]), tuple(about["std"]), about["interpolation"])
@@ -160,7 +129,7 @@ def assemble(
     return VisionLanguage(
         name,
         from_module(tower, dim, name=f"frames of {name}", transform=prepare),
-        TextEncoder(name, key, lambda: _reader(name, model, tokenizer)),
+        TextEncoder(name, key, lambda: open_clip_reader(name, model, tokenizer)),
         sampling,
         float(model.logit_scale.detach().exp()),
     )
@@ -174,17 +143,17 @@ class Pictures:
     """
 
     size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
     interpolation: str
 
     def __call__(self, views: Tensor) -> Tensor:
-        x = views.flatten(0, 1).permute(0, 3, 1, 2).float()
-        if x.shape[-2:] != (self.size, self.size):
+        if views.shape[2:4] != (self.size, self.size):
             way = "bilinear" if self.interpolation == "bilinear" else "bicubic"
+            x = views.flatten(0, 1).permute(0, 3, 1, 2).float()
             x = F.interpolate(x, (self.size, self.size), mode=way, antialias=True).clamp_(0, 255)
-        mean, std = (torch.tensor(v, device=x.device)[:, None, None] for v in (self.mean, self.std))
-        return ((x / 255 - mean) / std).unflatten(0, views.shape[:2])
+            views = x.permute(0, 2, 3, 1).unflatten(0, views.shape[:2])
+        return FramesFirst(self.mean, self.std)(views)
 
 
 class FrameMean(nn.Module):
@@ -197,33 +166,5 @@ class FrameMean(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         found = [self.visual(some) for some in frames.flatten(0, 1).split(IMAGES)]
         # Some towers return the tokens beside the embedding.
-        found = [some[0] if isinstance(some, tuple) else some for some in found]
-        return torch.cat(found).unflatten(0, frames.shape[:2]).mean(1)
-
-
-def _refuse_code(name: str, about: dict) -> None:
-    # open_clip hands these words of a downloaded file on to transformers, which would run what they name.
-    if about["text_cfg"].get("tokenizer_kwargs", {}).get("trust_remote_code"):
-        raise CatsplitError(f'The tokenizer of "{name}" is code of its own, which catsplit doesn\'t run.')
-
-
-def _described(tokenizer: Callable) -> str:
-    """What decides the tokens of a text: kind, cleaning, length and vocabulary."""
-    cleaning, inner = getattr(tokenizer, "clean_fn", None), getattr(tokenizer, "tokenizer", None)
-    words = "" if inner is None else inner.backend_tokenizer.to_str() if inner.is_fast else str(inner.get_vocab())
-    digest = hashlib.sha256(words.encode()).hexdigest()
-    return f"{type(tokenizer)} {getattr(cleaning, '__name__', '')} {getattr(tokenizer, 'context_length', '')} {digest}"
-
-
-def _reader(name: str, model: nn.Module, tokenizer: Callable) -> Callable[[str], Tensor]:
-    device = next(model.parameters()).device
-
-    def embed(text: str) -> Tensor:
-        tokens = tokenizer([text])
-        room = tokens.shape[1]
-        # A text that fits is followed by padding alone, so that a wider window begins with the same tokens.
-        if not torch.equal(tokenizer([text], context_length=2 * room)[:, :room], tokens):
-            warnings.warn(f'"{name}" reads only the first {room} tokens of "{text[:60]}…".', stacklevel=2)
-        return model.encode_text(tokens.to(device))[0]
-
-    return embed
+        each = torch.cat([some[0] if isinstance(some, tuple) else some for some in found])
+        return each.unflatten(0, frames.shape[:2]).mean(1)

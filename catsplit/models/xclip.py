@@ -22,18 +22,18 @@ Texts are the bare labels, as in the authors' zero-shot protocol. The frames are
 with, by the rule of `video.Sampling`, one view a clip; the authors take the middle of as many equal segments.
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from catsplit import text_encoders as textmodels
 from catsplit.backbones import IMAGENET_MEAN, IMAGENET_STD, from_module
 from catsplit.errors import CatsplitError
 from catsplit.models.vision_language import Pictures, VisionLanguage
-from catsplit.text import TextEncoder
+from catsplit.sources import load_transformers, reachable, source_of
+from catsplit.text import as_texts
+from catsplit.text_encoders import say_cut
 from catsplit.video import Sampling
 
 
@@ -51,35 +51,34 @@ def load(name: str | Path, texts: Sequence[str], *, device: str = "cpu") -> Visi
     Raises:
         CatsplitError: no texts, no X-CLIP model of that name, or weights that are incomplete or can't be downloaded.
     """
-    from transformers import AutoConfig, AutoTokenizer, XCLIPConfig, XCLIPModel
+    from transformers import AutoModel, AutoTokenizer, XCLIPModel
 
-    if isinstance(texts, str) or not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise CatsplitError("X-CLIP is loaded for the texts that videos are to be compared with: give a list of them.")
-    texts, folder = tuple(dict.fromkeys(map(str, texts))), Path(name).expanduser()
-    source, name = str(folder) if folder.is_dir() else str(name), str(name)
-    with textmodels.reachable(name), torch.random.fork_rng(devices=[]):
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        if not isinstance(config, XCLIPConfig):
-            raise CatsplitError(f'"{name}" is a model of type {config.model_type}, not xclip.')
-        model, report = XCLIPModel.from_pretrained(source, output_loading_info=True)
+    texts, source, name = tuple(dict.fromkeys(as_texts(texts))), source_of(name), str(name)
+    model = load_transformers(AutoModel, source)
+    if not isinstance(model, XCLIPModel):
+        raise CatsplitError(f'"{name}" is a model of type {model.config.model_type}, not xclip.')
+    with reachable(name):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    if missing := sorted(report["missing_keys"]):
-        raise CatsplitError(f'"{name}" lacks {len(missing)} of its weights, {missing[0]} among them.')
-    size = config.vision_config.image_size
-    size = size if isinstance(size, int) else max(size)
-    module = Cosines(model.float().eval(), **_tokens(name, tokenizer, texts, config)).to(device)
+    room, seeing = model.config.text_config.max_position_embeddings, model.config.vision_config
+    for text in texts:
+        if len(tokenizer(text, verbose=False)["input_ids"]) > room:
+            say_cut(name, text, room)
+    # Attention looks back only and the embedding is read at the end mark, so padding changes nothing.
+    tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=room, return_tensors="pt")
+    # The authors' normalisation, of all their models.
+    prepare = Pictures(seeing.image_size, IMAGENET_MEAN, IMAGENET_STD, "bilinear")
+    module = Cosines(model, tokens["input_ids"], tokens["attention_mask"]).to(device)
+
+    def axes(asked: list[str]) -> Tensor:
+        if strange := [text for text in asked if text not in texts]:
+            raise CatsplitError(f'"{name}" was loaded for {len(texts)} texts, "{strange[0]}" not among them.')
+        return torch.eye(len(texts), len(texts) + 1)[[texts.index(text) for text in asked]]
+
     return VisionLanguage(
         name,
-        from_module(
-            module,
-            len(texts) + 1,
-            name=f"videos of {name}",
-            # The authors' normalisation, of all their models.
-            transform=Pictures(size, IMAGENET_MEAN, IMAGENET_STD, "bilinear"),
-        ),
-        # The axes cost nothing to make, so nothing of them is kept on disk.
-        TextEncoder(name, f"axes {texts}", lambda: _axes(name, texts), cache=False),
-        Sampling(frames=config.vision_config.num_frames, segments=1, short_side=size, crop_size=size),
+        from_module(module, len(texts) + 1, name=f"videos of {name}", transform=prepare),
+        axes,
+        Sampling(seeing.num_frames, segments=1, short_side=seeing.image_size, crop_size=seeing.image_size),
         float(model.logit_scale.detach().exp()) * len(texts) ** 0.5,
     )
 
@@ -100,24 +99,3 @@ class Cosines(nn.Module):
         first = cosines / cosines.shape[1] ** 0.5
         rest = (1 - first.square().sum(1, keepdim=True)).clamp_min(0).sqrt()
         return torch.cat([first, rest], 1)
-
-
-def _tokens(name: str, tokenizer: Callable, texts: Sequence[str], config: object) -> dict[str, Tensor]:
-    room = config.text_config.max_position_embeddings
-    for text in texts:
-        if len(tokenizer(text, verbose=False)["input_ids"]) > room:
-            warnings.warn(f'"{name}" reads only the first {room} tokens of "{text[:60]}…".', stacklevel=3)
-    # Attention looks back only and the embedding is read at the end mark, so padding changes nothing.
-    tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=room, return_tensors="pt")
-    return {key: tokens[key] for key in ("input_ids", "attention_mask")}
-
-
-def _axes(name: str, texts: Sequence[str]) -> textmodels.Embed:
-    place = {text: number for number, text in enumerate(texts)}
-
-    def axis(text: str) -> Tensor:
-        if text not in place:
-            raise CatsplitError(f'"{name}" was loaded for {len(texts)} texts, "{text}" not among them: load it anew.')
-        return torch.nn.functional.one_hot(torch.tensor(place[text]), len(texts) + 1).float()
-
-    return axis
