@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING
 
 from catsplit.datasets import layout
 from catsplit.datasets.clipindex import ClipIndex
-from catsplit.datasets.reader import read_taxonomy
+from catsplit.datasets.wordings import check_wording, read_wordings
 from catsplit.datasets.writer import write_benchmark
 from catsplit.errors import BenchmarkError, choices
 from catsplit.modifiers import Split
 from catsplit.taxonomy import Taxonomy
-from catsplit.words.wordings import read_wordings, reworded
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Benchmark", "write_benchmark"]
-
-_Table = tuple[list[str], list[int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +35,7 @@ class Benchmark:
         taxonomy: the grouping, with the modifier texts of all fine-grained labels.
         labels: the C labels; a label's place is its row.
         splits: one for each coarse category of the part, in the published order.
+        wordings: the names of all wordings that the folder has, "exact" first.
         videos: where the clips' videos are, if that was said.
         problems: what is odd in the files and was read nevertheless, one sentence each.
     """
@@ -48,6 +46,7 @@ class Benchmark:
     taxonomy: Taxonomy
     labels: tuple[str, ...]
     splits: tuple[Split, ...]
+    wordings: tuple[str, ...] = ("exact",)
     videos: ClipIndex | None = None
 
     @classmethod
@@ -70,29 +69,21 @@ class Benchmark:
             UserWarning: for each of `problems`.
         """
         folder = Path(folder).expanduser().absolute()
-        taxonomy = read_taxonomy(folder)
-        if part not in taxonomy.parts:
-            raise BenchmarkError(f"{folder} has no part {part!r}: {choices(part, tuple(taxonomy.parts))}.")
+        taxonomy = layout.read_taxonomy(folder)
         labels = taxonomy.label_space(part)
         source = folder / layout.WORDINGS
         wordings, kinds = read_wordings(source, taxonomy)
-        if wording != "exact" and wording not in wordings:
-            names = ("exact", *wordings)
-            raise BenchmarkError(f"{folder} has no wording {wording!r}: {choices(wording, names)}.")
-        texts = (
-            {
-                coarse: tuple((fine, taxonomy.modifiers[fine]) for fine in taxonomy.groups[coarse])
-                for coarse in taxonomy.parts[part]
-            }
-            if wording == "exact"
-            else reworded(taxonomy, part, wordings[wording], f'The wording "{wording}" in {source}')
-        )
-        splits = tuple(
-            Split(coarse, *map(tuple, zip(*pairs, strict=True)), kinds.get(coarse))
-            for coarse, pairs in texts.items()
-        )
+        if wording not in wordings:
+            raise BenchmarkError(f"{folder} has no wording {wording!r}: {choices(wording, tuple(wordings))}.")
+        if wording != "exact":
+            check_wording(taxonomy, part, wordings[wording], f'The wording "{wording}" in {source}')
+        splits = []
+        for coarse in taxonomy.split_categories(part):
+            texts = [wordings[wording][fine] for fine in taxonomy.groups[coarse]]
+            names, modifiers = (tuple(text[what] for text in texts) for what in ("label", "modifier"))
+            splits.append(Split(coarse, names, modifiers, kinds.get(coarse)))
         index = None if videos is None else ClipIndex(Path(videos))
-        benchmark = cls(folder, part, wording, taxonomy, labels, splits, index)
+        benchmark = cls(folder, part, wording, taxonomy, labels, tuple(splits), tuple(wordings), index)
         benchmark._check_files()
         for problem in benchmark.problems:
             warnings.warn(f"{folder}: {problem}", stacklevel=2)
@@ -120,33 +111,26 @@ class Benchmark:
         Raises:
             BenchmarkError: there is no such set, or its file is damaged.
         """
-        if name not in ("train", "val"):
-            raise BenchmarkError(f"There are no clips {name!r}: {choices(name, ('train', 'val'))}.")
-        return _frame(self._val if name == "val" else self._table(f"{name}.csv"))
+        if name not in layout.SETS:
+            raise BenchmarkError(f"There are no clips {name!r}: {choices(name, tuple(layout.SETS))}.")
+        return self._val.copy() if name == "val" else self._table("train.csv", 0, len(self.labels))
 
     def ft_set(self, coarse: str) -> "pd.DataFrame":
         """Training clips of the subcategories, with the new rows C … C + k − 1, for methods that learn."""
-        return _frame(self._new_rows(coarse, layout.FT_SET))
+        return self._new_rows(coarse, layout.FT_SET)
 
     def equivalent_set(self, coarse: str) -> "pd.DataFrame":
         """Validation clips of the subcategories, with the new rows C … C + k − 1: they measure generality."""
-        return _frame(self._new_rows(coarse, layout.EQUIVALENT_SET))
+        return self._new_rows(coarse, layout.EQUIVALENT_SET)
 
     def unrelated_set(self, coarse: str) -> "pd.DataFrame":
         """Validation clips of all untouched categories, with their old rows: they measure locality.
 
-        It is the validation set without the row of `coarse`, and drawn from there where no file holds it.
+        It is by its definition the validation set without the row of `coarse`. Where a file holds it, too,
+        `catsplit check` compares.
         """
         row = self.labels.index(self.split(coarse).coarse)
-        stored = self._split_folder(coarse) / layout.UNRELATED_SET
-        if not stored.exists():
-            return _frame(self._val).loc[lambda clips: clips["row"] != row].reset_index(drop=True)
-        table = layout.read_table(stored, 0, len(self.labels) - 1)
-        if row in table[1]:
-            raise BenchmarkError(
-                f'{stored} holds clips of row {row}, "{coarse}" itself, which is no untouched category.'
-            )
-        return _frame(table)
+        return self._val[self._val["row"] != row].reset_index(drop=True)
 
     def path(self, clip: str) -> Path:
         """The absolute path of a clip's video, which has the clip's stem and any ending.
@@ -168,12 +152,9 @@ class Benchmark:
         for coarse, sentence in self.taxonomy.clashes(self.part).items():
             row = self.labels.index(coarse)
             counts = []
-            for name, table, own in (
-                ("training", self._table("train.csv"), layout.FT_SET),
-                ("validation", self._val, layout.EQUIVALENT_SET),
-            ):
-                total = table[1].count(row)
-                counts.append(f"{total - len(self._new_rows(coarse, own)[0])} of the row's {total} {name} clips")
+            for name, own in (("train", self.ft_set(coarse)), ("val", self.equivalent_set(coarse))):
+                total = int((self.clips(name)["row"] == row).sum())
+                counts.append(f"{total - len(own)} of the row's {total} {layout.SETS[name]} clips")
             found.append(
                 f"{sentence} Row {row}: {' and '.join(counts)} belong to the other category; the sets of the split "
                 "leave them out, so that generality is measured on its own clips only."
@@ -181,31 +162,23 @@ class Benchmark:
         return tuple(found)
 
     @cached_property
-    def _val(self) -> _Table:
-        return self._table("val.csv")
+    def _val(self) -> "pd.DataFrame":
+        return self._table("val.csv", 0, len(self.labels))
 
-    def _table(self, file: str) -> _Table:
-        return layout.read_table(self.folder / self.part / file, 0, len(self.labels) - 1)
+    def _new_rows(self, coarse: str, file: str) -> "pd.DataFrame":
+        folder = layout.split_folder(self.folder / self.part, coarse)
+        return self._table(folder / file, len(self.labels), len(self.split(coarse).subcategories))
 
-    def _new_rows(self, coarse: str, file: str) -> _Table:
-        first = len(self.labels)
-        last = first + len(self.split(coarse).subcategories) - 1
-        return layout.read_table(self._split_folder(coarse) / file, first, last)
+    def _table(self, file: str | Path, first: int, count: int) -> "pd.DataFrame":
+        import pandas as pd
 
-    def _split_folder(self, coarse: str) -> Path:
-        return layout.split_folder(self.folder / self.part, coarse)
+        paths, rows = layout.read_table(self.folder / self.part / file, first, first + count - 1)
+        return pd.DataFrame({"path": paths, "row": rows})
 
     def _check_files(self) -> None:
-        needed = [self.folder / self.part / file for file in ("train.csv", "val.csv")]
-        for split in self.splits:
-            folder = self._split_folder(split.coarse)
-            needed += [folder / layout.FT_SET, folder / layout.EQUIVALENT_SET]
-        missing = [str(file) for file in needed if not file.is_file()]
-        if missing:
+        part = self.folder / self.part
+        folders = [layout.split_folder(part, split.coarse) for split in self.splits]
+        needed = [part / "train.csv", part / "val.csv"]
+        needed += [folder / file for folder in folders for file in (layout.FT_SET, layout.EQUIVALENT_SET)]
+        if missing := [file for file in needed if not file.is_file()]:
             raise BenchmarkError(f"{missing[0]} is missing ({len(missing)} of the part's {len(needed)} tables are).")
-
-
-def _frame(table: _Table) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame({"path": table[0], "row": table[1]})

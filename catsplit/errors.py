@@ -1,7 +1,8 @@
 """Errors that reach the user: each is one sentence that names the thing, what was expected, and what to do."""
 
 import difflib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 
 class CatsplitError(ValueError):
@@ -31,3 +32,8 @@ def choices(wrong: object, valid: Sequence[str]) -> str:
         return "nearest: " + ", ".join(f'"{name}"' for name in near)
     shown = ", ".join(f'"{name}"' for name in valid[:6])
     return f"choose from: {shown}" + (f", … ({len(valid)} in all)" if len(valid) > 6 else "")
+
+
+def repeated(items: Iterable[str]) -> list[str]:
+    """What is there more than once, in the order in which it came first."""
+    return [item for item, count in Counter(items).items() if count > 1]

@@ -6,14 +6,14 @@ fine-grained; part B is the reverse (Liu & Doughty, ICLR 2026, arXiv 2602.16545)
 holds that scheme and the modifier text of every fine-grained category, and touches neither clips nor tensors.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from catsplit.datasets.taxonomy_checks import check_order, check_parts, checked_groups, checked_labels
-from catsplit.errors import BenchmarkError, choices
+from catsplit.errors import BenchmarkError, choices, repeated
 from catsplit.paths import read_json, write_json
 from catsplit.words.modifier_text import extract_modifiers
 
@@ -51,14 +51,48 @@ class Taxonomy:
             if not isinstance(getattr(self, name), Mapping):
                 raise BenchmarkError(f"The {name} must be a mapping, not {getattr(self, name)!r}.")
         for name in ("groups", "parts", "label_order"):
-            found = getattr(self, name)
-            frozen = {key: checked_labels(name, key, labels) for key, labels in found.items()}
-            object.__setattr__(self, name, MappingProxyType(frozen))
-        object.__setattr__(self, "group_of", MappingProxyType(checked_groups(self.groups)))
-        check_parts(self.parts, self.groups, _RESERVED)
-        object.__setattr__(self, "modifiers", MappingProxyType(self._all_modifiers()))
+            self._freeze(name, {key: _labels(name, key, labels) for key, labels in getattr(self, name).items()})
+        self._freeze("group_of", self._groups_of_labels())
+        self._check_parts()
+        self._freeze("modifiers", self._all_modifiers())
         for part, order in self.label_order.items():
-            check_order(part, order, self._collapsed(part))
+            self.check_order(part, order)
+
+    def _freeze(self, name: str, mapping: dict[str, Any]) -> None:
+        object.__setattr__(self, name, MappingProxyType(mapping))
+
+    def _groups_of_labels(self) -> dict[str, str]:
+        if not self.groups:
+            raise BenchmarkError("A taxonomy needs at least one group of fine-grained categories.")
+        found: dict[str, str] = {}
+        for coarse, labels in self.groups.items():
+            if not labels:
+                raise BenchmarkError(f'The group "{coarse}" is empty: give it its fine-grained labels or remove it.')
+            for fine in labels:
+                if fine in found:
+                    raise BenchmarkError(
+                        f'"{fine}" is in the groups "{found[fine]}" and "{coarse}": keep it in one of them.'
+                    )
+                found[fine] = coarse
+        return found
+
+    def _check_parts(self) -> None:
+        part_of: dict[str, str] = {}
+        for part, collapsed in self.parts.items():
+            if part in _RESERVED:
+                raise BenchmarkError(f'A part can\'t be named "{part}": the file of a taxonomy uses that key.')
+            for coarse in collapsed:
+                what = f'Part {part} collapses "{coarse}", which'
+                if coarse not in self.groups:
+                    raise BenchmarkError(f"{what} is no group ({choices(coarse, tuple(self.groups))}).")
+                if coarse in part_of:
+                    raise BenchmarkError(
+                        f'Parts {part_of[coarse]} and {part} both collapse "{coarse}": keep it in one of them, '
+                        "so that its subcategories stay fine-grained in the other."
+                    )
+                if len(self.groups[coarse]) < 2:
+                    raise BenchmarkError(f"{what} has one subcategory: nothing to split.")
+                part_of[coarse] = part
 
     def _all_modifiers(self) -> dict[str, str]:
         for fine, text in self.modifiers.items():
@@ -67,23 +101,29 @@ class Taxonomy:
                 raise BenchmarkError(f'A modifier is given for "{fine}", which is no fine-grained label ({hint}).')
             if not isinstance(text, str) or not text.strip():
                 raise BenchmarkError(f'The modifier of "{fine}" is {text!r}: give it a text or leave it out.')
-        object.__setattr__(self, "_given", dict(self.modifiers))
         found: dict[str, str] = {}
         for coarse, labels in self.groups.items():
-            given = {fine: self.modifiers[fine] for fine in labels if fine in self.modifiers}
-            repeated = [text for text, count in Counter(given.values()).items() if count > 1]
-            if repeated:
-                raise BenchmarkError(
-                    f'Two subcategories of "{coarse}" have the modifier "{repeated[0]}": change one of them.'
-                )
-            found |= extract_modifiers(coarse, labels, given)
+            found |= extract_modifiers(coarse, labels, self.modifiers)
         return found
+
+    def check_order(self, part: str, order: Sequence[str]) -> None:
+        """Refuse an order of a part's labels that doesn't hold exactly those that follow from the groups.
+
+        Raises:
+            BenchmarkError: there is no such part, or a label is missing or isn't that part's.
+        """
+        odd = sorted({*order} ^ {*self._collapsed(part)})
+        if odd:
+            where = "isn't a label of that part" if odd[0] in order else "is missing"
+            raise BenchmarkError(
+                f'The labels of part {part} don\'t follow from the groups: "{odd[0]}" {where} ({len(odd)} such labels).'
+            )
 
     def _collapsed(self, part: str) -> tuple[str, ...]:
         """The part's labels in the groups' order; a text that names two things is there once."""
-        collapsed = set(self.split_categories(part))
+        collapsed = self.split_categories(part)
         labels = ([coarse] if coarse in collapsed else fine for coarse, fine in self.groups.items())
-        return tuple(dict.fromkeys(label for group in labels for label in group))
+        return tuple(dict.fromkeys(chain.from_iterable(labels)))
 
     def label_space(self, part: str) -> tuple[str, ...]:
         """The C labels of the part's classifier, in the order of its rows.
@@ -109,13 +149,8 @@ class Taxonomy:
         Raises:
             BenchmarkError: there is no such part.
         """
-        collapsed = set(self.split_categories(part))
-        return MappingProxyType({name: fine for name, fine in self.groups.items() if name not in collapsed})
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What is odd and was accepted, one sentence each: the `clashes` of all parts."""
-        return tuple(sentence for part in self.parts for sentence in self.clashes(part).values())
+        collapsed = self.split_categories(part)
+        return {name: fine for name, fine in self.groups.items() if name not in collapsed}
 
     def clashes(self, part: str) -> Mapping[str, str]:
         """{coarse label: sentence} for each label of a part that names two categories, with one row for both.
@@ -130,22 +165,18 @@ class Taxonomy:
                     f'In part {part} "{coarse}" is a coarse category and also a subcategory of "{other}", '
                     "so the two share one row."
                 )
-        return MappingProxyType(found)
-
-    def with_modifiers(self, modifiers: Mapping[str, str]) -> "Taxonomy":
-        """The same taxonomy with other texts for some labels; `layout.read_texts` reads them from JSON."""
-        return Taxonomy(self.groups, self.parts, {**self._given, **modifiers}, self.label_order)
+        return found
 
     def save(self, path: Path) -> None:
         """Write JSON that people can edit: a published group_scheme.json with modifiers and label order."""
-        order = {part: list(labels) for part, labels in self.label_order.items()}
-        more = {"modifiers": dict(self.modifiers)} | ({"label_order": order} if order else {})
-        write_json(path, self.scheme() | more, indent=4)
+        content = self.scheme() | {"modifiers": dict(self.modifiers)}
+        if self.label_order:
+            content["label_order"] = dict(self.label_order)
+        write_json(path, content, indent=4)
 
     def scheme(self) -> dict[str, object]:
         """The content of a published group_scheme.json."""
-        groups = {coarse: list(labels) for coarse, labels in self.groups.items()}
-        return {"group_scheme": groups, **{part: list(labels) for part, labels in self.parts.items()}}
+        return {"group_scheme": dict(self.groups), **self.parts}
 
     @classmethod
     def load(cls, path: Path) -> "Taxonomy":
@@ -167,3 +198,19 @@ class Taxonomy:
         # Read-only mappings can't be pickled, and a data loader's workers get the benchmark that way.
         fields = (self.groups, self.parts, self.modifiers, self.label_order)
         return Taxonomy, tuple(dict(mapping) for mapping in fields)
+
+
+def _labels(name: str, key: object, labels: object) -> tuple[str, ...]:
+    """The labels under one key of the mapping `name`, as a tuple of distinct texts."""
+    if not isinstance(key, str) or not key.strip():
+        raise BenchmarkError(f"A key of the {name} is {key!r} where a text was expected.")
+    where = f'"{key}" in the {name}'
+    if isinstance(labels, (str, Mapping)) or not isinstance(labels, Iterable):
+        raise BenchmarkError(f"{where} holds {labels!r} where a list of labels was expected.")
+    found = tuple(labels)
+    for label in found:
+        if not isinstance(label, str) or not label.strip():
+            raise BenchmarkError(f"{where} lists {label!r} where a label was expected.")
+    if twice := repeated(found):
+        raise BenchmarkError(f'{where} lists "{twice[0]}" twice.')
+    return found

@@ -262,7 +262,7 @@ def test_modifiers_of_the_folder_win(written):
     assert benchmark.split("Push").modifiers == ("to the left", "right", "up")
     assert benchmark.taxonomy.modifiers["Pull right"] == "right"
     (written / "modifiers.json").write_text(json.dumps({"Push left": 1}))
-    with pytest.raises(BenchmarkError, match='modifiers.json gives "Push left" the value 1 where a modifier'):
+    with pytest.raises(BenchmarkError, match='bench: The modifier of "Push left" is 1: give it a text or leave it out'):
         Benchmark.open(written, "A")
 
 
@@ -277,7 +277,7 @@ def test_tables_belong_to_the_caller(written):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda f: Benchmark.open(f, "C"), 'has no part \'C\': choose from: "A", "B"'),
+        (lambda f: Benchmark.open(f, "C"), 'no part \'C\': choose from: "A", "B"'),
         (lambda f: Benchmark.open(f, wording="plain"), 'no wording \'plain\': choose from: "exact", "paraphrased"'),
         (lambda f: Benchmark.open(f / "A"), f"no {layout.SCHEME}.*: give .*bench, and the part by its name"),
         (lambda f: Benchmark.open(f.parent), "so it is no benchmark folder: it holds the benchmarks bench"),
@@ -296,7 +296,7 @@ def test_wrong_names_get_one_helpful_sentence(written, ask, message):
 
 def read_everything(folder):
     benchmark = Benchmark.open(folder, "A", wording="paraphrased")
-    return benchmark.clips("train"), benchmark.ft_set("Push"), benchmark.unrelated_set("Push")
+    return benchmark.clips("train"), benchmark.ft_set("Push")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,6 @@ def read_everything(folder):
         ("A/train.csv", "a.mp4,0\na.mp4,1\n", 'train.csv lists the clip "a.mp4" twice'),
         ("A/train.csv", b"\xff\xfe,0\n", "train.csv"),
         ("A/Push/ft_set.csv", "a.mp4,0\n", "ft_set.csv .* a row number from 6 to 8"),
-        ("A/Push/unrelated_set.csv", "a.mp4,0\n", 'clips of row 0, "Push" itself'),
         ("wordings.json", '{"paraphrased": 1}', 'key "paraphrased" that isn\'t a wording'),
         ("wordings.json", '{"paraphrased": {"Push left": {"label": "x"}}}', 'no modifier for "Push left"'),
         ("group_scheme.json", "{", "isn't valid JSON"),

@@ -17,8 +17,7 @@ from test_benchmark import CLIPS, TAXONOMY, benchmarks
 
 from catsplit.benchmark import write_benchmark
 from catsplit.datasets import video_checks
-from catsplit.datasets.annotation_checks import check_annotations
-from catsplit.datasets.check import check
+from catsplit.datasets.check import check, check_annotations
 from catsplit.errors import ClipError
 from catsplit.taxonomy import Taxonomy
 from catsplit.video import PRESETS, Sampling, read_views
@@ -83,8 +82,8 @@ def test_a_deep_check_finds_the_five_broken_clips_and_no_other(made, deep):
 
 
 def test_the_numbers_add_up(made, deep):
-    assert deep.clips == {kind: len(clips) for kind, clips in made.sets.items()}
-    assert sum(deep.clips.values()) == 500
+    assert deep.clips == made.sets
+    assert len(deep.all_clips) == 500
     assert "499 videos, flat. 500 clips: 495 decoded, 1 without a video, 4 unreadable." in str(deep)
     lost = {"training": 0, "validation": 0}
     for finding in deep.wrong:
@@ -130,7 +129,7 @@ def test_headers_alone_show_all_but_damage_inside(made):
 def test_nothing_is_wrong_when_all_are_intact(tmp_path):
     made = make_ssv2(tmp_path, clips=24, broken=(), **FEW)
     for report in (check(made.annotations, made.videos, deep=deep, progress=False) for deep in (False, True)):
-        assert (report.wrong, report.notes, report.missing, report.unreadable) == ((), (), (), {})
+        assert (report.wrong, report.notes, report.missing, report.unreadable) == ([], [], [], {})
         assert report.status == 0
         assert report.following == f"catsplit extract {made.annotations} --videos {made.videos}"
         assert str(report).endswith(f"Nothing is wrong.\nNext: {report.following}")
@@ -194,14 +193,14 @@ def test_videos_are_found_by_their_stem_flat_or_nested(tmp_path, flat, ending):
     write_videos(tmp_path / "nested", [f"{path[0]}/{path}" for path in FLAT["path"]], ending)
     for name, kind in (("one", "flat"), ("nested", "in folders")):
         report = look(flat, tmp_path / name, deep=True)
-        assert report.wrong == ()
+        assert report.wrong == []
         assert f"32 videos, {kind}. 32 clips: 32 decoded, 0 without" in str(report)
 
 
 def test_clips_that_differ_by_their_folders_only(tmp_path, folder):
     """ "train/Hold, 0.mp4" and "val/Hold, 0.mp4" are two clips, and a flat folder holds one video for both."""
     write_videos(tmp_path / "videos", CLIPS["path"])
-    assert look(folder, tmp_path / "videos").wrong == ()
+    assert look(folder, tmp_path / "videos").wrong == []
     write_videos(tmp_path / "one", {path.split("/", 1)[1] for path in CLIPS["path"]})
     (finding,) = look(folder, tmp_path / "one").wrong
     assert finding.what.startswith("32 clips share their video with another clip")
@@ -213,13 +212,13 @@ def test_several_videos_of_one_clip(tmp_path, flat):
     write_videos(videos, FLAT["path"])
     shutil.copyfile(videos / "7.mp4", videos / "7.mkv")
     report = look(flat, videos)
-    assert report.wrong == ()
+    assert report.wrong == []
     (note,) = report.notes
     assert note.what == f'1 clips have more than one video of their stem: for "7.mp4", {videos / "7.mp4"} is taken.'
     (videos / "7.mp4").rename(videos / "7.webm")
     report = look(flat, videos)
     assert set(report.unreadable) == {"7.mp4"}
-    assert report.missing == ()
+    assert report.missing == []
     assert "33 videos, flat. 32 clips: 31 whole by their headers (--deep decodes them), 0 without" in str(report)
     assert "0 unreadable, 1 with several videos" in str(report)
     (finding,) = report.wrong
@@ -248,7 +247,7 @@ def test_missing_clips_of_finegym_are_normal_but_not_those_of_others(tmp_path):
     write_videos(tmp_path / "videos", names[3:])
     report = look(tmp_path / "bench", tmp_path / "videos")
     assert report.status == 0
-    assert report.missing == tuple(names[:3])
+    assert report.missing == names[:3]
     assert "3 of 16 training clips and 0 of 16 validation clips" in report.notes[0].what
     assert "extraction leaves out their clips" in report.notes[0].advice
     names[0] = "1.mp4"
@@ -281,7 +280,7 @@ def test_strange_containers_and_links_are_looked_into(tmp_path, flat):
         "1.mp4": f"{videos / '1.mp4'} can't be opened: it is no video, or damaged.",
         "2.mp4": f"{videos / '2.mp4'} doesn't exist.",
     }
-    assert report.missing == ("3.mp4",)
+    assert report.missing == ["3.mp4"]
 
 
 @pytest.fixture
@@ -327,7 +326,7 @@ def test_what_changed_since_is_decoded_again(stopped, cache):
     note.write_text("{")
     report = look(flat, videos, deep=True)
     assert len(decoded[20:]) == len(FLAT)
-    assert report.wrong == ()
+    assert report.wrong == []
 
 
 # ------------------------------------------------------------------------------------------------- annotations
@@ -335,7 +334,7 @@ def test_what_changed_since_is_decoded_again(stopped, cache):
 
 def test_an_intact_folder_has_nothing_wrong_and_tells_what_it_is(folder):
     report = check(folder)
-    assert (report.wrong, report.notes) == ((), ())
+    assert (report.wrong, report.notes) == ([], [])
     assert str(report).splitlines() == [
         f'{folder}: the published layout, parts A and B, clips in folders, such as "train/Push left, 0.mp4".',
         "Part A: 6 labels, 1 of them to be split into 3 subcategories; 16 training clips and 16 validation clips.",
@@ -401,7 +400,9 @@ DAMAGE = [
     ("another unrelated_set", lambda f: edit(
         f / "A/Push/unrelated_set.csv", lambda x: ["x.mp4,1", with_row(x[0], 5), *x[2:]]
     ), [r"unrelated_set.csv isn't A/val.csv without row 0: 1 clips are too many, 1 are lacking, 1 have another row"]),
-    ("modifiers", lambda f: (f / "modifiers.json").write_text('{"Push left": 1}'), ["the value 1 where a modifier"]),
+    ("modifiers", lambda f: (f / "modifiers.json").write_text('{"Push left": 1}'), [
+        'The modifier of "Push left" is 1: give it a text or leave it out.',
+    ]),
     ("wordings", lambda f: (f / "wordings.json").write_text('{"other": {"Pull left": {"label": "x"}}}'), [
         'The wording "other" in wordings.json has no modifier for "Pull left"',
     ]),
@@ -439,7 +440,7 @@ def test_a_broken_folder_is_still_held_against_its_videos(tmp_path, flat):
     (flat / "A" / "train.csv").unlink()
     write_videos(tmp_path / "videos", FLAT["path"][1:])
     report = look(flat, tmp_path / "videos")
-    assert report.missing == ("0.mp4",)
+    assert report.missing == ["0.mp4"]
     assert len(report.wrong) == 3
 
 
@@ -485,7 +486,7 @@ def test_one_label_for_two_categories_is_a_note(tmp_path):
             for fine in taxonomy.group_of]
     write_benchmark(tmp_path / "bench", taxonomy, pd.DataFrame(rows, columns=["path", "fine", "set"]))
     report = check(tmp_path / "bench")
-    assert report.wrong == ()
+    assert report.wrong == []
     (note,) = report.notes
     assert "so the two share one row. Row 0: 3 of 9 training clips and 2 of 6 validation clips are" in note.what
     table = tmp_path / "bench" / "A" / "Turn" / "ft_set.csv"

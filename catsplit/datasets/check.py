@@ -1,50 +1,29 @@
-"""`catsplit check`: is a benchmark folder whole, are its videos there and readable, and what is to be done if not?"""
+"""`catsplit check`: is a benchmark folder whole, are its videos there and readable, and what is to be done if not?
+
+`Benchmark.open` refuses what it can't read. Here a broken folder is read as far as it goes, and its tables are
+compared: those of one part with those of the other, and the three sets of each split with the tables they are
+drawn from (Liu & Doughty, ICLR 2026, arXiv 2602.16545, and the notes that come with their annotations).
+"""
 
 import shlex
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catsplit.datasets.annotation_checks import Finding, check_annotations
+from catsplit.datasets import layout
+from catsplit.datasets.layout import SETS
+from catsplit.datasets.report import Report
+from catsplit.datasets.wordings import read_wordings, wording_faults
+from catsplit.errors import BenchmarkError
+from catsplit.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from catsplit.video import Sampling
 
-
-@dataclass(frozen=True)
-class Report:
-    """What `check` found; as a text, something to read.
-
-    Attributes:
-        summary: what there is, a line each.
-        wrong, notes: what has to be mended, and what is odd but harmless.
-        following: the command to run next.
-        clips: {"train": number of clips in the annotations, "val": …}.
-        missing: clips without a video, in the annotations' order.
-        unreadable: {clip: reason} of those whose video can't be read or told from another.
-    """
-
-    summary: tuple[str, ...]
-    wrong: tuple[Finding, ...]
-    notes: tuple[Finding, ...]
-    following: str
-    clips: dict[str, int] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def status(self) -> int:
-        """The command's exit status: 0 if nothing is wrong, else 1."""
-        return int(bool(self.wrong))
-
-    def __str__(self) -> str:
-        lines = list(self.summary)
-        for title, findings in (("Wrong", self.wrong), ("Good to know", self.notes)):
-            for number, finding in enumerate(findings, 1):
-                lines += ["", f"{title} {number}: {finding.what}", f"  What to do: {finding.advice}"]
-        count = len(self.wrong)
-        verdict = f"{count} thing{'s are' if count > 1 else ' is'} wrong." if count else "Nothing is wrong."
-        return "\n".join([*lines, "", verdict, f"Next: {self.following}"])
+_AGAIN = "Unpack the annotations again, over this folder."
+_RELEASE = "Take all files from one release of the annotations."
+_OPTIONAL = "Mend the file, or remove it: it is optional."
 
 
 def check(
@@ -75,33 +54,196 @@ def check(
     Raises:
         CacheError: the cache folder, where a deep check notes how far it is, can't be written.
     """
-    folder = Path(folder).expanduser().absolute()
-    found = check_annotations(folder)
-    clips = [clip for names in found.clips.values() for clip in names]
-    sound = not found.wrong
-    if found.parts:
+    report = check_annotations(Path(folder).expanduser().absolute())
+    clips, sound = report.all_clips, not report.wrong
+    if report.parts:
         kind = "in folders" if any("/" in clip for clip in clips) else "flat"
         example = f', clips {kind}, such as "{clips[0]}"' if clips else ""
-        found.summary.insert(0, f"{folder}: the published layout, parts {' and '.join(found.parts)}{example}.")
-    missing: list[str] = []
-    unreadable: dict[str, str] = {}
-    again = f"catsplit check {shlex.quote(str(folder))} --videos "
-    if videos is None:
-        following = again + "VIDEOS"
-    else:
+        parts = " and ".join(report.parts)
+        report.summary.insert(0, f"{report.folder}: the published layout, parts {parts}{example}.")
+    arguments = f"{shlex.quote(str(report.folder))} --videos VIDEOS"
+    if videos is not None:
         videos = Path(videos).expanduser().absolute()
-        following = again + shlex.quote(str(videos))
+        arguments = f"{shlex.quote(str(report.folder))} --videos {shlex.quote(str(videos))}"
         if clips:
             from catsplit.datasets.video_checks import check_videos
 
-            missing, unreadable = check_videos(
-                found, videos, deep=deep, sampling=sampling, workers=workers, progress=progress
-            )
+            check_videos(report, videos, deep=deep, sampling=sampling, workers=workers, progress=progress)
+    report.following = f"catsplit check {arguments}"
     if not sound:
-        following = f"mend the annotations, then {following}"
-    elif videos is not None and len(missing) + len(unreadable) < len(clips):
-        following = f"catsplit extract {shlex.quote(str(folder))} --videos {shlex.quote(str(videos))}"
-    return Report(
-        tuple(found.summary), tuple(found.wrong), tuple(found.notes), following,
-        {kind: len(names) for kind, names in found.clips.items()}, tuple(missing), unreadable,
-    )
+        report.following = f"mend the annotations, then {report.following}"
+    elif videos is not None and len(report.missing) + len(report.unreadable) < len(clips):
+        report.following = f"catsplit extract {arguments}"
+    return report
+
+
+@dataclass
+class _Part:
+    """The tables of a part as {clip: row}, and its labels in the order of its rows.
+
+    Where the labels are in doubt, the tables' rows say nothing about the clips.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    trusted: bool
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def check_annotations(folder: Path) -> Report:
+    """Compare all files of a benchmark folder with each other; what is wrong with them is told, never raised."""
+    report = Report(folder)
+    try:
+        taxonomy = layout.read_scheme(folder)
+    except BenchmarkError as error:
+        report.blame(error, f"{_AGAIN} Nothing else can be checked before.")
+        return report
+    _check_texts(report, taxonomy)
+    parts = [_read_part(report, taxonomy, name) for name in taxonomy.parts if _is_there(report, name)]
+    known = {}
+    for kind in SETS:
+        clips = dict.fromkeys(clip for part in parts for clip in part.tables[kind])
+        for part in parts:
+            absent = clips.keys() - part.tables[kind].keys()
+            report.blame_some(absent, f"clips of another part's {kind}.csv aren't in {part.name}/{kind}.csv", _RELEASE)
+        report.clips[kind] = list(clips)
+        known[kind] = _known_labels(taxonomy, parts, kind)
+        report.blame_some(
+            (clip for clip, fine in known[kind].items() if not fine),
+            f"{SETS[kind]} clips have rows in different parts that no fine-grained label explains", _RELEASE,
+        )  # fmt: skip
+    report.blame_some(
+        set(report.clips["train"]).intersection(report.clips["val"]), "clips are training and validation clips at once",
+        "Remove them from train.csv and from the ft_sets: a model isn't measured on what it was trained with.",
+    )  # fmt: skip
+    for part in parts:
+        for coarse in taxonomy.split_categories(part.name) if part.trusted else ():
+            _check_split(report, taxonomy, part, coarse, known)
+    return report
+
+
+def _check_texts(report: Report, taxonomy: Taxonomy) -> None:
+    """The two files that the published benchmarks don't have."""
+    try:
+        replace(taxonomy, modifiers=layout.read_modifiers(report.folder))
+    except BenchmarkError as error:
+        report.blame(error, _OPTIONAL)
+    try:
+        wordings, _ = read_wordings(report.folder / layout.WORDINGS, taxonomy)
+        for fault in wording_faults(taxonomy, wordings):
+            report.blame(fault, _OPTIONAL)
+    except BenchmarkError as error:
+        report.blame(error, _OPTIONAL)
+
+
+def _is_there(report: Report, part: str) -> bool:
+    folder = report.folder / part
+    if not folder.is_dir():
+        report.blame(f"{folder} is missing: {layout.SCHEME} has a part {part}.", _AGAIN)
+    return folder.is_dir()
+
+
+def _read_table(report: Report, path: Path, first: int, last: int) -> dict[str, int] | None:
+    """{clip: row} of what can be read of a table; None if it can't be opened."""
+    faults: list[str] = []
+    try:
+        table = dict(zip(*layout.read_table(path, first, last, faults), strict=True))
+    except BenchmarkError as error:
+        report.blame(error, _AGAIN)
+        return None
+    for fault in faults:
+        report.blame(fault, f"{_AGAIN} In a table of your own mend these lines, which count as absent here.")
+    return table
+
+
+def _read_part(report: Report, taxonomy: Taxonomy, name: str) -> _Part:
+    """A part's labels and tables, as far as they can be read."""
+    part = _Part(name, taxonomy.label_space(name), trusted=True)
+    try:
+        part.labels = layout.read_labels(report.folder / name)
+        taxonomy.check_order(name, part.labels)
+    except BenchmarkError as error:
+        part.trusted = False
+        report.blame(error, f"{_RELEASE} The sets of the splits of part {name} can't be checked before.")
+    last = len(part.labels) - 1
+    for kind in SETS:
+        part.tables[kind] = _read_table(report, report.folder / name / f"{kind}.csv", 0, last) or {}
+    for kind, what in SETS.items():
+        used = set(part.tables[kind].values())
+        bare = [label for row, label in enumerate(part.labels) if row not in used]
+        if bare and used:
+            report.note(
+                f'{len(bare)} labels of part {name} have no {what} clips, for example "{bare[0]}".',
+                "Nothing: the published FineGym-Split has a few such labels too.",
+            )
+    collapsed = taxonomy.split_categories(name)
+    report.parts.append(name)
+    report.summary.append(
+        f"Part {name}: {len(part.labels)} labels, {len(collapsed)} of them to be split into "
+        f"{sum(len(taxonomy.groups[coarse]) for coarse in collapsed)} subcategories; "
+        + " and ".join(f"{len(part.tables[kind]):,} {what} clips" for kind, what in SETS.items()) + "."
+    )  # fmt: skip
+    return part
+
+
+def _known_labels(taxonomy: Taxonomy, parts: list[_Part], kind: str) -> dict[str, frozenset[str]]:
+    """{clip: the fine-grained labels that it can have, by its rows in all parts}; none where they contradict."""
+    known: dict[str, frozenset[str]] = {}
+    for part in parts:
+        collapsed = taxonomy.split_categories(part.name)
+        meanings = []
+        for label in part.labels if part.trusted else ():
+            # Where two categories share a label, a clip under it may be of either.
+            fine = (*(taxonomy.groups[label] if label in collapsed else ()), label)
+            meanings.append(taxonomy.group_of.keys() & fine)
+        for clip, row in part.tables[kind].items() if part.trusted else ():
+            known[clip] = meanings[row] & known.get(clip, meanings[row])
+    return known
+
+
+def _check_split(
+    report: Report, taxonomy: Taxonomy, part: _Part, coarse: str, known: Mapping[str, Mapping[str, frozenset[str]]]
+) -> None:
+    """The three sets of a split against the part's tables, and the new rows against what the other parts say."""
+    folder = layout.split_folder(report.folder / part.name, coarse)
+    row, first, fine = part.labels.index(coarse), len(part.labels), taxonomy.groups[coarse]
+    strangers = []
+    for kind, file in (("train", layout.FT_SET), ("val", layout.EQUIVALENT_SET)):
+        labels = known[kind]
+        own = [clip for clip, old in part.tables[kind].items() if old == row]
+        strangers.append(f"{sum(labels[clip].isdisjoint(fine) for clip in own)} of {len(own)} {SETS[kind]} clips")
+        table = _read_table(report, folder / file, first, first + len(fine) - 1)
+        if kind == "val":
+            report.splits[f'part {part.name}, "{coarse}"'] = list(table or ())
+        if table is None or not part.tables[kind]:
+            continue
+        # Where the parts contradict each other about a clip, that was said, and nothing follows for the split.
+        odd = [
+            clip for clip, new in table.items()
+            if clip not in labels or (labels[clip] and fine[new - first] not in labels[clip])
+        ]  # fmt: skip
+        due = {clip for clip in own if labels[clip] and labels[clip].issubset(fine)}
+        report.blame_some(odd, f"clips of {folder / file} are not those of its label in {kind}.csv", _RELEASE)
+        report.blame_some(due - table.keys(), f'clips of row {row}, "{coarse}", aren\'t in {folder / file}', _RELEASE)
+    if coarse in (shared := taxonomy.clashes(part.name)):
+        report.note(
+            f"{shared[coarse]} Row {row}: {' and '.join(strangers)} are the other category's.",
+            "Nothing: the published FineGym-Split is so, and so its figures were measured. The sets of the split are "
+            "without those clips; the base model has learnt both categories as one.",
+        )
+    _check_unrelated(report, part, row, folder / layout.UNRELATED_SET)
+
+
+def _check_unrelated(report: Report, part: _Part, row: int, path: Path) -> None:
+    """A stored unrelated_set against its definition, the validation clips of all other rows."""
+    if not path.exists() or not part.tables["val"]:
+        return
+    table = _read_table(report, path, 0, len(part.labels) - 1)
+    due = {clip: old for clip, old in part.tables["val"].items() if old != row}
+    if table is not None and table != due:
+        changed = sum(table[clip] != due[clip] for clip in table.keys() & due.keys())
+        report.blame(
+            f"{path} isn't {part.name}/val.csv without row {row}: {len(table.keys() - due.keys()):,} clips are too "
+            f"many, {len(due.keys() - table.keys()):,} are lacking, {changed:,} have another row.",
+            "Remove the file: it is optional, and drawn from val.csv where it isn't there.",
+        )

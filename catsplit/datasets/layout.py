@@ -6,35 +6,77 @@ The layout is that of the published SSv2-Split and FineGym-Split (Liu & Doughty,
 import csv
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from catsplit.errors import BenchmarkError
+from catsplit.errors import BenchmarkError, repeated
 from catsplit.paths import atomic_path, read_json
+from catsplit.taxonomy import Taxonomy
 
 SCHEME = "group_scheme.json"
 LABELS = ("labels.json", "label.json")
 WORDINGS = "wordings.json"
 MODIFIERS = "modifiers.json"
 FT_SET, EQUIVALENT_SET, UNRELATED_SET = "ft_set.csv", "equivalent_set.csv", "unrelated_set.csv"
+SETS = {"train": "training", "val": "validation"}
 
 # Names longer than this, in bytes, don't fit a folder on the common file systems once a suffix is added.
 _LONGEST = 200
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 
 
-def read_texts(path: Path, what: str) -> dict[str, str]:
-    """Read a JSON object of texts, for example {fine-grained label: modifier}.
+def read_scheme(folder: Path) -> Taxonomy:
+    """Groups and parts of a benchmark folder: what its group_scheme.json says, without the parts' own folders.
 
     Raises:
-        BenchmarkError: as `read_json`, or a value isn't a text.
+        BenchmarkError: the folder is no benchmark, or the file is damaged.
     """
-    found = read_json(path)
-    for key, value in found.items():
-        if not isinstance(value, str):
-            raise BenchmarkError(f'{path} gives "{key}" the value {value!r} where {what}, a text, was expected.')
-    return found
+    scheme = folder / SCHEME
+    if not scheme.is_file():
+        inside = sorted(path.parent.name for path in folder.glob(f"*/{SCHEME}"))
+        hint = f": it holds the benchmarks {', '.join(inside)}" if inside else ""
+        if (folder.parent / SCHEME).is_file():
+            hint = f": give {folder.parent}, and the part by its name"
+        raise BenchmarkError(f"{folder} has no {SCHEME}, so it is no benchmark folder{hint}.")
+    return Taxonomy.load(scheme)
+
+
+def read_modifiers(folder: Path) -> dict[str, Any]:
+    """The modifier texts that a benchmark folder states, for `Taxonomy` to check; none where there is no file."""
+    path = folder / MODIFIERS
+    return read_json(path) if path.exists() else {}
+
+
+def read_taxonomy(folder: Path) -> Taxonomy:
+    """The taxonomy of a benchmark folder, with the published order of labels and any stated modifier texts.
+
+    Raises:
+        BenchmarkError: the folder is no benchmark, or its files contradict each other.
+    """
+    taxonomy = read_scheme(folder)
+    order = {part: read_labels(folder / part) for part in taxonomy.parts if (folder / part).is_dir()}
+    modifiers = read_modifiers(folder)
+    try:
+        return replace(taxonomy, modifiers=modifiers, label_order=order)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"{folder}: {error}") from error
+
+
+def read_labels(folder: Path) -> tuple[str, ...]:
+    """The labels of a part's folder in the order of their rows.
+
+    Raises:
+        BenchmarkError: the file of labels is missing, or doesn't number them 0, 1, 2, …
+    """
+    files = [folder / name for name in LABELS if (folder / name).is_file()]
+    if not files:
+        raise BenchmarkError(f"{folder} has neither {' nor '.join(LABELS)}, the label of each row.")
+    rows = read_json(files[0])
+    if sorted(map(repr, rows.values())) != sorted(map(repr, range(len(rows)))):
+        raise BenchmarkError(f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once.")
+    return tuple(sorted(rows, key=rows.__getitem__))
 
 
 def read_table(path: Path, first: int, last: int, faults: list[str] | None = None) -> tuple[list[str], list[int]]:
@@ -55,21 +97,16 @@ def read_table(path: Path, first: int, last: int, faults: list[str] | None = Non
     rows: list[int] = []
     bad: list[int] = []
     found: list[str] = []
+    row_of = {str(row): row for row in range(first, last + 1)}
     line = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            for fields in reader:
+            for fields in filter(None, reader):
                 line = reader.line_num
-                if not fields:
-                    continue
                 # A comma that nobody quoted can only belong to the path, because a row is a number.
-                clip = fields[0] if len(fields) == 2 else ",".join(fields[:-1])
-                try:
-                    row = int(fields[-1])
-                except ValueError:
-                    row = first - 1
-                if clip and first <= row <= last:
+                clip, row = ",".join(fields[:-1]), row_of.get(fields[-1].strip())
+                if clip and row is not None:
                     paths.append(clip)
                     rows.append(row)
                 else:
@@ -85,13 +122,13 @@ def read_table(path: Path, first: int, last: int, faults: list[str] | None = Non
             f"a table of clips has no header and one clip a line{more}."
         )
     if len(set(paths)) < len(paths):
-        twice = [clip for clip, count in Counter(paths).items() if count > 1]
+        twice = repeated(paths)
         more = f" ({len(twice):,} such clips)" if len(twice) > 1 else ""
         found.append(f'{path} lists the clip "{twice[0]}" twice{more}.')
-    if faults is None and found:
-        raise BenchmarkError(found[0])
     if faults is not None:
         faults += found
+    elif found:
+        raise BenchmarkError(found[0])
     return paths, rows
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit import methods as known
-from catsplit.datasets.layout import WORDINGS
 from catsplit.errors import CatsplitError, choices
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE, WHOLE_MODEL
 from catsplit.sweepinputs import reopened
-from catsplit.words.wordings import read_wordings
 
 if TYPE_CHECKING:
     from catsplit.backbones import ModuleBackbone
@@ -67,7 +65,7 @@ class Subject:
 
 def wordings_of(benchmark: "Benchmark") -> tuple[str, ...]:
     """All wordings that a benchmark's folder has for its subcategories, "exact" first."""
-    return ("exact", *read_wordings(benchmark.folder / WORDINGS, benchmark.taxonomy)[0])
+    return benchmark.wordings
 
 
 def of_stage(part: str) -> Subject:

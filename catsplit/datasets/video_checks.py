@@ -5,7 +5,6 @@ import json
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -13,9 +12,10 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from catsplit.datasets.annotation_checks import SETS, Annotations, Finding
 from catsplit.datasets.clipindex import ClipIndex, stem
-from catsplit.errors import BenchmarkError, ClipError
+from catsplit.datasets.layout import SETS
+from catsplit.datasets.report import Report
+from catsplit.errors import BenchmarkError, ClipError, repeated
 from catsplit.extraction import containers
 from catsplit.paths import cache_dir, read_json, write_json
 from catsplit.video import PRESETS, Sampling, read_views
@@ -34,17 +34,18 @@ _LEFT_OUT = "Until then extraction leaves these clips out and lists them."
 
 
 def check_videos(
-    found: Annotations, folder: Path, *, deep: bool, sampling: Sampling | None, workers: int | None, progress: bool
-) -> tuple[list[str], dict[str, str]]:
-    """Look for each clip's video, note in `found` what is wrong, and return missing clips and {unreadable: reason}."""
-    clips = list(dict.fromkeys(clip for names in found.clips.values() for clip in names))
+    report: Report, folder: Path, *, deep: bool, sampling: Sampling | None, workers: int | None, progress: bool
+) -> None:
+    """Look for each clip's video, and report what is missing, unreadable, or otherwise wrong."""
+    clips = report.all_clips
     try:
         index = ClipIndex(folder)
         videos = index.videos
     except BenchmarkError as error:
-        found.blame(error, "Give the folder that the videos were unpacked to.")
-        return clips, {}
-    files, missing, ambiguous = {}, [], {}
+        report.missing = clips
+        report.blame(error, "Give the folder that the videos were unpacked to.")
+        return
+    files, ambiguous = {}, {}
     for clip in clips:
         try:
             files[clip] = str(index.path(clip))
@@ -52,86 +53,88 @@ def check_videos(
             if stem(clip) in videos:
                 ambiguous[clip] = str(error)
             else:
-                missing.append(clip)
+                report.missing.append(clip)
     damaged = _unreadable(files, (sampling or PRESETS["ssv2"]) if deep else None, workers, progress)
+    report.unreadable = ambiguous | damaged
     count = sum(map(len, videos.values()))
     nested = "in folders" if any(os.sep in path for paths in videos.values() for path in paths) else "flat"
-    found.summary.append(
+    report.summary.append(
         f"{folder}: {count:,} videos, {nested}. {len(clips):,} clips: {len(files) - len(damaged):,} "
-        f"{'decoded' if deep else 'whole by their headers (--deep decodes them)'}, {len(missing):,} without a video, "
-        f"{len(damaged):,} unreadable{f', {len(ambiguous):,} with several videos' if ambiguous else ''}."
+        f"{'decoded' if deep else 'whole by their headers (--deep decodes them)'}, {len(report.missing):,} without a "
+        f"video, {len(damaged):,} unreadable{f', {len(ambiguous):,} with several videos' if ambiguous else ''}."
     )
-    _tell_missing(found, folder, missing, videos)
-    _tell(found, ambiguous, "Several videos, and nothing tells which,", f"Keep one of each clip. {_LEFT_OUT}")
-    _tell(found, damaged, "Unreadable videos", f"Unpack or fetch them again. {_LEFT_OUT}")
-    _tell_doubles(found, files, videos)
-    _tell_splits(found, {*missing, *damaged, *ambiguous})
-    return missing, ambiguous | damaged
+    _tell_missing(report, folder, videos)
+    _tell(report, ambiguous, "Several videos, and nothing tells which,", f"Keep one of each clip. {_LEFT_OUT}")
+    _tell(report, damaged, "Unreadable videos", f"Unpack or fetch them again. {_LEFT_OUT}")
+    _tell_doubles(report, files, videos)
+    _tell_splits(report)
 
 
-def _of_each_set(found: Annotations, clips: Iterable[str]) -> str:
+def _of_each_set(report: Report, lost: Iterable[str]) -> str:
     """For example "3 of 168,913 training clips and 2 of 24,777 validation clips"."""
-    lost = set(clips)
     return " and ".join(
-        f"{len(found.clips[kind].keys() & lost):,} of {len(found.clips[kind]):,} {what} clips"
-        for kind, what in SETS.items()
+        f"{len(set(lost).intersection(clips)):,} of {len(clips):,} {SETS[kind]} clips"
+        for kind, clips in report.clips.items()
     )
 
 
-def _some(texts: Iterable[str], separator: str) -> str:
-    texts = list(texts)
-    return separator.join([*texts[:_SHOWN], *([f"and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else [])])
+def _some(texts: list[str], separator: str) -> str:
+    more = [f"and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
+    return separator.join(texts[:_SHOWN] + more)
 
 
-def _tell(found: Annotations, reasons: Mapping[str, str], what: str, advice: str) -> None:
+def _tell(report: Report, reasons: Mapping[str, str], what: str, advice: str) -> None:
     if reasons:
-        listed = _some((f'"{clip}": {reason}' for clip, reason in reasons.items()), "\n  ")
-        found.blame(f"{what} for {_of_each_set(found, reasons)}:\n  {listed}", advice)
+        listed = _some([f'"{clip}": {reason}' for clip, reason in reasons.items()], "\n  ")
+        report.blame(f"{what} for {_of_each_set(report, reasons)}:\n  {listed}", advice)
 
 
-def _tell_missing(found: Annotations, folder: Path, missing: list[str], videos: Mapping[str, list[str]]) -> None:
+def _tell_missing(report: Report, folder: Path, videos: Mapping[str, list[str]]) -> None:
+    missing = report.missing
     if not missing:
         return
-    named = _some((f'"{clip}"' for clip in missing), ", ")
-    what = f"No video below {folder} for {_of_each_set(found, missing)}: {named}."
-    if len(missing) == len(found.clips["train"].keys() | found.clips["val"].keys()):
+    named = _some([f'"{clip}"' for clip in missing], ", ")
+    what = f"No video below {folder} for {_of_each_set(report, missing)}: {named}."
+    if len(missing) == len(report.all_clips):
         there = f"there are videos such as {next(iter(videos.values()))[0]}" if videos else "there are no videos"
-        found.blame(
+        report.blame(
             f"None of the {len(missing):,} clips has a video below {folder}: {there}, and the clips are {named}.",
             "Give the folder that the data set's videos were unpacked to; only the ending of their names may differ.",
         )
     elif all(_FINEGYM.fullmatch(stem(clip)) for clip in missing):
         advice = "Some of FineGym's videos are gone from YouTube, so this is normal: extraction leaves out their clips."
-        found.notes.append(Finding(what, f"{advice} Say beside your figures how many of how many were measured."))
+        report.note(what, f"{advice} Say beside your figures how many of how many were measured.")
     else:
-        found.blame(what, f"Unpack or fetch them to anywhere below that folder. {_LEFT_OUT}")
+        report.blame(what, f"Unpack or fetch them to anywhere below that folder. {_LEFT_OUT}")
 
 
-def _tell_doubles(found: Annotations, files: Mapping[str, str], videos: Mapping[str, list[str]]) -> None:
-    shared = Counter(files.values())
-    found.blame_some(
-        (clip for clip, file in files.items() if shared[file] > 1), "clips share their video with another clip",
+def _tell_doubles(report: Report, files: Mapping[str, str], videos: Mapping[str, list[str]]) -> None:
+    shared = set(repeated(files.values()))
+    report.blame_some(
+        (clip for clip, file in files.items() if file in shared), "clips share their video with another clip",
         "Keep the videos in folders named as in the annotations, because these clips differ by their folders only.",
     )  # fmt: skip
-    repeated = [clip for clip in files if len(videos.get(stem(clip), ())) > 1]
-    if repeated:
-        first = repeated[0]
-        found.notes.append(Finding(
-            f'{len(repeated):,} clips have more than one video of their stem: for "{first}", {files[first]} is taken.',
+    several = [clip for clip in files if len(videos.get(stem(clip), ())) > 1]
+    if several:
+        first = several[0]
+        report.note(
+            f'{len(several):,} clips have more than one video of their stem: for "{first}", {files[first]} is taken.',
             "Nothing: the one whose folders, and then whose ending, are the clip's. If in doubt, remove the others.",
-        ))
+        )
 
 
-def _tell_splits(found: Annotations, lost: set[str]) -> None:
-    if not lost:
-        return
-    losses = {name: (len(lost.intersection(clips)), len(clips)) for name, clips in found.splits.items()}
-    worst = [f"{name} ({part} of {whole})" for name, (part, whole) in losses.items() if part and part >= _LOSS * whole]
+def _tell_splits(report: Report) -> None:
+    lost = {*report.missing, *report.unreadable}
+    worst = []
+    for name, clips in report.splits.items():
+        count = len(lost.intersection(clips))
+        if count and count >= _LOSS * len(clips):
+            worst.append(f"{name} ({count} of {len(clips)})")
     if worst:
-        found.notes.append(Finding(
+        report.note(
             f"{len(worst)} splits lose a tenth or more of their subcategories' validation clips: {_some(worst, '; ')}.",
             "Get these clips, or say beside the splits' figures how many clips they were measured on.",
-        ))
+        )
 
 
 def _unreadable(
@@ -140,23 +143,21 @@ def _unreadable(
     """{clip: reason}. What a deep check has decoded is noted in the cache folder until the check ends."""
     clips, found, notes = list(files), {}, []
     hidden = (False if "ipykernel" in sys.modules else None) if progress else True
-    bar = tqdm(total=len(clips), desc="Videos", unit="clip", disable=hidden)
     pool = ThreadPoolExecutor(workers)
     try:
-        with bar:
+        with tqdm(total=len(clips), desc="Videos", unit="clip", disable=hidden) as bar:
             for start in range(0, len(clips), _BATCH):
-                batch = clips[start : start + _BATCH]
-                note = _note(batch, files, sampling) if sampling else None
-                reasons = _kept(note)
-                bar.update(len(batch) if reasons is not None else 0)
+                batch = {clip: files[clip] for clip in clips[start : start + _BATCH]}
+                note = _note(batch, sampling) if sampling else None
+                reasons = _noted(note)
                 if reasons is None:
                     reasons = {}
-                    paths = [files[clip] for clip in batch]
-                    for clip, reason in zip(batch, pool.map(_reason, paths, repeat(sampling)), strict=True):
-                        if reason is not None:
-                            reasons[clip] = reason
+                    for clip, reason in zip(batch, pool.map(_reason, batch.values(), repeat(sampling)), strict=True):
+                        reasons |= {clip: reason} if reason else {}
                         bar.update()
-                if note is not None:
+                else:
+                    bar.update(len(batch))
+                if note:
                     write_json(note, reasons)
                     notes.append(note)
                 found |= reasons
@@ -167,25 +168,20 @@ def _unreadable(
     return found
 
 
-def _note(batch: list[str], files: Mapping[str, str], sampling: Sampling) -> Path:
+def _note(batch: Mapping[str, str], sampling: Sampling) -> Path:
     """Where the result of a batch is kept, by what decides it: another size or date of a file makes another name."""
-    digest = hashlib.sha256(repr(sampling).encode())
-    for clip in batch:
-        try:
-            state = os.stat(files[clip])
-        except OSError:
-            state = None
-        about = [clip, files[clip], state and state.st_size, state and state.st_mtime_ns]
-        digest.update(json.dumps(about).encode())
-    return cache_dir() / "check" / f"{digest.hexdigest()[:32]}.json"
+    about = [repr(sampling), batch]
+    for file in batch.values():
+        state = os.stat(file) if os.path.exists(file) else None
+        about.append(state and (state.st_size, state.st_mtime_ns))
+    digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    return cache_dir() / "check" / f"{digest[:32]}.json"
 
 
-def _kept(note: Path | None) -> dict[str, str] | None:
-    if note is None or not note.exists():
-        return None
+def _noted(note: Path | None) -> dict[str, str] | None:
     try:
-        return read_json(note)
-    except BenchmarkError:
+        return read_json(note) if note and note.exists() else None
+    except BenchmarkError:  # damaged: as if it weren't there
         return None
 
 

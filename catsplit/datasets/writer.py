@@ -4,16 +4,15 @@ import filecmp
 import os
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit.datasets import layout
-from catsplit.errors import BenchmarkError, choices
+from catsplit.datasets.wordings import Wording, check_kinds, wording_faults
+from catsplit.errors import BenchmarkError, choices, repeated
 from catsplit.paths import writable, write_json
 from catsplit.taxonomy import Taxonomy
-from catsplit.words.wordings import RESERVED, Wording, check_kinds, reworded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,15 +51,16 @@ def write_benchmark(
     """
     folder = Path(folder).expanduser().absolute()
     table = _checked_clips(clips, taxonomy)
-    extras = _checked_extras(taxonomy, wordings or {}, kinds or {})
+    wordings, kinds = dict(wordings or {}), dict(kinds or {})
+    _check_texts(taxonomy, wordings, kinds)
     _check_folder_names(taxonomy)
     writable(folder.parent)
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}")
     try:
         write_json(beside / layout.SCHEME, taxonomy.scheme(), indent=4)
         write_json(beside / layout.MODIFIERS, dict(taxonomy.modifiers))
-        if extras:
-            write_json(beside / layout.WORDINGS, extras)
+        if wordings or kinds:
+            write_json(beside / layout.WORDINGS, wordings | ({"kinds": kinds} if kinds else {}))
         for part in taxonomy.parts:
             _write_part(beside / part, taxonomy, part, table)
         try:
@@ -107,48 +107,36 @@ def _checked_clips(clips: "pd.DataFrame", taxonomy: Taxonomy) -> dict[str, list[
         if not isinstance(path, str) or not path or path[0] == "\ufeff" or set(path) & set("\r\n\x00"):
             raise BenchmarkError(f"{where} has the path {path!r} where a text of one line was expected.")
         table[name].append((path, fine))
-    repeated = [path for path, count in Counter(clips["path"]).items() if count > 1]
-    if repeated:
-        raise BenchmarkError(f'The table of clips has "{repeated[0]}" twice: one clip has one label and one set.')
+    if twice := repeated(clips["path"]):
+        raise BenchmarkError(f'The table of clips has "{twice[0]}" twice: one clip has one label and one set.')
     return table
 
 
-def _checked_extras(taxonomy: Taxonomy, wordings: Mapping[str, Wording], kinds: Mapping[str, str]) -> dict[str, object]:
-    """The content of wordings.json."""
-    for name, wording in wordings.items():
-        if name in RESERVED:
+def _check_texts(taxonomy: Taxonomy, wordings: Mapping[str, Wording], kinds: Mapping[str, str]) -> None:
+    for name in ("exact", "kinds"):
+        if name in wordings:
             raise BenchmarkError(f'A wording can\'t be named "{name}": that name has another meaning.')
-        for part in taxonomy.parts:
-            targets = {fine for coarse in taxonomy.parts[part] for fine in taxonomy.groups[coarse]}
-            if targets & set(wording):
-                reworded(taxonomy, part, wording, f'The wording "{name}"')
+    for fault in wording_faults(taxonomy, wordings):
+        raise fault
     check_kinds(taxonomy, kinds, "The kinds of splits")
-    extras: dict[str, object] = {
-        name: {fine: dict(texts) for fine, texts in wording.items()} for name, wording in wordings.items()
-    }
-    return extras | ({"kinds": dict(kinds)} if kinds else {})
 
 
 def _check_folder_names(taxonomy: Taxonomy) -> None:
     for part, collapsed in taxonomy.parts.items():
         if layout.folder_name(part) != part or part.endswith(".json"):
             raise BenchmarkError(f"The part \"{part}\" can't be written: its name can't be that of a folder.")
-        names = Counter(layout.folder_name(coarse).casefold() for coarse in collapsed)
-        alike = [coarse for coarse in collapsed if names[layout.folder_name(coarse).casefold()] > 1]
-        if alike:
+        names = {coarse: layout.folder_name(coarse).casefold() for coarse in collapsed}
+        for name in repeated(names.values()):
+            one, other, *_ = (coarse for coarse in collapsed if names[coarse] == name)
             raise BenchmarkError(
-                f'The coarse labels "{alike[0]}" and "{alike[1]}" of part {part} differ in case only, and '
+                f'The coarse labels "{one}" and "{other}" of part {part} differ in case only, and '
                 "would share one folder on many machines: rename one."
             )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
-
-
 def _check_same(new: Path, folder: Path) -> None:
     """Refuse to mix two benchmarks: a folder that is there must hold every new file, byte for byte."""
-    for file in _files(new):
+    for file in sorted(path.relative_to(new) for path in new.rglob("*") if path.is_file()):
         if not (folder / file).is_file() or not filecmp.cmp(new / file, folder / file, shallow=False):
             raise BenchmarkError(
                 f"{folder} is there already and has another {file}: choose a new folder, or remove that one."

@@ -9,7 +9,7 @@ and what can't be taken apart safely stays whole.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from catsplit.errors import BenchmarkError
+from catsplit.errors import BenchmarkError, repeated
 from catsplit.words.tokens import (
     Tokens,
     contains,
@@ -57,28 +57,23 @@ def extract_modifiers(coarse: str, siblings: Sequence[str], given: Mapping[str, 
     Raises:
         BenchmarkError: a label is empty, or two siblings or two given texts are the same.
     """
-    given = dict(given or {})
-    if len(set(siblings)) < len(siblings) or not all(label.strip() for label in siblings):
+    given = given or {}
+    if repeated(siblings) or not all(label.strip() for label in siblings):
         raise BenchmarkError(f'The subcategories of "{coarse}" must be different labels, none of them empty.')
     family = _Family(coarse, siblings)
     ladders = {
         label: [given[label]] if label in given else family.ladder(number) for number, label in enumerate(siblings)
     }
-    steps = dict.fromkeys(siblings, 0)
     while True:
-        found = {label: ladders[label][steps[label]] for label in siblings}
+        found = {label: ladder[0] for label, ladder in ladders.items()}
         counts = Counter(text.casefold() for text in found.values())
-        clashing = [
-            label
-            for label in siblings
-            if counts[found[label].casefold()] > 1 and steps[label] + 1 < len(ladders[label])
-        ]
+        clashing = [label for label, text in found.items() if counts[text.casefold()] > 1 and ladders[label][1:]]
         if not clashing:
             break
         for label in clashing:
-            steps[label] += 1
-    if len(set(found.values())) < len(found):
-        raise BenchmarkError(f'The modifiers given for "{coarse}" leave two of its subcategories with the same text.')
+            del ladders[label][0]
+    if twice := repeated(found.values()):
+        raise BenchmarkError(f'Two subcategories of "{coarse}" have the modifier "{twice[0]}": change a given one.')
     return found
 
 
