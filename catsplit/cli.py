@@ -50,21 +50,28 @@ def _groups(commands_of: argparse._SubParsersAction) -> None:
     groups.set_defaults(run=commands.groups)
 
 
+def _setting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--setting", metavar="FILE", help="TOML that names all of this (default: the one that the "
+                        "variable CATSPLIT_SETTING names, or catsplit.toml here)")  # fmt: skip
+
+
 def _benchmark(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("benchmark", help='"stage" (the embedded one), or a folder in the published layout')
+    parser.add_argument("benchmark", nargs="?", help='"stage" (the embedded one), or a folder in the published layout')
+    _setting(parser)
     parser.add_argument("--parts", nargs="+", metavar="PART", help="A, B (default: both of stage, A of a folder)")
     folder = parser.add_argument_group("for a folder")
     folder.add_argument("--videos", metavar="FOLDER", help="its videos, flat or nested")
     folder.add_argument("--model", help="checkpoint, or folder or name of transformers'; {part} in it is the part")
     folder.add_argument("--positions", choices=["mvd", "videomae"], help="that a checkpoint was trained with")
     folder.add_argument("--preset", metavar="VIEWS", help="ssv2, finegym (default: as large as the model takes them)")
-    folder.add_argument("--device", default="cpu", help="where the model computes, such as cuda (default: %(default)s)")
+    folder.add_argument("--device", help="where the model computes, such as cuda (default: cpu)")
     folder.add_argument("--vision-language", metavar="MODEL", help="of open_clip, for the baseline: ViT-L-14/openai")
 
 
 def _check(commands_of: argparse._SubParsersAction) -> None:
     check = commands_of.add_parser("check", help="is a benchmark folder whole, and are its videos there and readable?")
-    check.add_argument("folder", help="the folder that holds group_scheme.json")
+    check.add_argument("folder", nargs="?", help="the folder that holds group_scheme.json")
+    _setting(check)
     check.add_argument("--videos", metavar="FOLDER", help="its videos, flat or nested, whatever their endings")
     check.add_argument("--deep", action="store_true", help="decode the frames of every clip, not only its header")
     check.set_defaults(run=commands.check)
@@ -99,11 +106,12 @@ def _train(commands_of: argparse._SubParsersAction) -> None:
 def _sweep(commands_of: argparse._SubParsersAction) -> None:
     sweep = commands_of.add_parser("sweep", help="score all edits of a benchmark into one table")
     _benchmark(sweep)
-    sweep.add_argument("--out", required=True, metavar="FILE", help="CSV; a sweep that was stopped goes on from it")
+    sweep.add_argument("--out", metavar="FILE", help="CSV; a sweep that was stopped goes on from it (default: as named "
+                       "in the setting, or by the benchmark)")  # fmt: skip
     sweep.add_argument("--methods", nargs="+", metavar="NAME", help="of catsplit.methods (default: all but the slow)")
-    sweep.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    sweep.add_argument("--seeds", nargs="+", type=int, help="(default: 0 1 2)")
     sweep.add_argument("--wordings", nargs="+", metavar="NAME", help="of the subcategories (default: all there are)")
-    sweep.add_argument("--encoders", nargs="+", default=["minilm"], metavar="NAME", help="of texts")
+    sweep.add_argument("--encoders", nargs="+", metavar="NAME", help="of texts (default: minilm)")
     sweep.add_argument("--initial", nargs="+", default=["random", "coarse", "retrieval", "alignment"], metavar="ROWS")
     sweep.add_argument("--shots", nargs="+", type=_shots, default=[1], metavar="N", help='clips, or "all"')
     sweep.set_defaults(run=commands.sweep)
@@ -111,7 +119,10 @@ def _sweep(commands_of: argparse._SubParsersAction) -> None:
 
 def _tables(commands_of: argparse._SubParsersAction) -> None:
     tables = commands_of.add_parser("tables", help="the paper's tables from the results of sweeps")
-    tables.add_argument("results", nargs="+", metavar="FILE", help="CSV files that sweeps wrote")
+    tables.add_argument(
+        "results", nargs="*", metavar="FILE", help="CSV files that sweeps wrote (default: the setting's)",
+    )
+    _setting(tables)
     tables.add_argument("--tables", nargs="+", metavar="NAME", help="some of them (default: all that can be made)")
     tables.add_argument("--out", metavar="FOLDER", help="write Markdown, CSV and pictures there instead of printing")
     tables.set_defaults(run=commands.tables)

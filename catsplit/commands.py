@@ -3,20 +3,14 @@
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, choices
 
 if TYPE_CHECKING:
-    from catsplit.datasets.subjects import Subject
     from catsplit.head import Head, Rows
+    from catsplit.setting import Setting
     from catsplit.taxonomy import Taxonomy
-
-
-class _Split(NamedTuple):
-    coarse: str
-    subcategories: tuple[str, ...]
-    modifiers: tuple[str, ...]
 
 
 def stage_render(args: argparse.Namespace) -> None:
@@ -29,7 +23,15 @@ def stage_render(args: argparse.Namespace) -> None:
 def check(args: argparse.Namespace) -> int:
     from catsplit.datasets.check import check as checked
 
-    report = checked(args.folder, args.videos, deep=args.deep)
+    folder, videos = args.folder, args.videos
+    if folder is None:
+        from catsplit.settingfile import STAGE, named_in
+
+        values, source = named_in(args.setting, {})
+        if values["benchmark"] == STAGE:
+            raise CatsplitError(f"{source}: Stage-Split makes its own clips: name the folder of a benchmark to check.")
+        folder, videos = values["benchmark"], videos or values.get("videos")
+    report = checked(folder, videos, deep=args.deep)
     print(report)
     return report.status
 
@@ -49,32 +51,37 @@ def train(args: argparse.Namespace) -> None:
 
 
 def extract(args: argparse.Namespace) -> None:
-    for subject in _subjects(args):
-        features = subject.features(args.set)
-        print(f"{subject.name} {subject.benchmark.part}: features {tuple(features.features.shape)}")
+    opened = _settings(args)
+    if args.left_out and "{part}" not in args.left_out and len(opened) > 1:
+        raise CatsplitError(
+            f"{args.left_out} would be written for {len(opened)} parts, one over the other: put {{part}} into its name."
+        )
+    for part, setting in opened.items():
+        features = setting.extract(args.set)
+        print(f"{setting.name} {part}: features {tuple(features.features.shape)}")
         for path, reason in features.skipped:
             print(f"  left out: {path}: {reason}")
         if args.left_out:
-            features.write_left_out(args.left_out.replace("{part}", subject.benchmark.part))
+            features.write_left_out(args.left_out.replace("{part}", part))
         if features.skipped:
             print(f"{len(features.skipped):,} of {len(features.skipped) + len(features):,} clips were left out.")
 
 
 def sweep(args: argparse.Namespace) -> None:
+    from catsplit import methods as known
     from catsplit import sweep as sweeps
     from catsplit import text
 
-    encode = {name: text.encoder(name) for name in args.encoders}
-    for subject in _subjects(args):
-        benchmark, features = subject.benchmark, subject.features("val")
+    encode = {name: text.encoder(name) for name in args.encoders} if args.encoders else None
+    out = args.out or _results(args)
+    for part, setting in _settings(args).items():
+        usual = known.usual(setting)
         table = sweeps.sweep(
-            benchmark, subject.head, features, methods=subject.methods(args.methods, features), seeds=args.seeds,
-            wordings=args.wordings or subject.wordings, encode=encode, initial=args.initial,
-            shots=[None if n == "all" else n for n in args.shots], training=subject.training, out=args.out,
-            name=subject.name,
+            setting, args.methods or usual, seeds=args.seeds, wordings=args.wordings or setting.wordings, encode=encode,
+            initial=args.initial, shots=[None if n == "all" else n for n in args.shots], out=out,
         )  # fmt: skip
-        print(f"{subject.name} {benchmark.part}: {len(table):,} edits of {len(benchmark.splits)} categories scored.")
-    print(f"Results: {args.out}. Tables of them: catsplit tables {args.out}")
+        print(f"{setting.name} {part}: {len(table):,} edits of {len(setting.splits)} categories scored.")
+    print(f"Results: {out}. Tables of them: catsplit tables {out}")
 
 
 def tables(args: argparse.Namespace) -> None:
@@ -83,7 +90,7 @@ def tables(args: argparse.Namespace) -> None:
     from catsplit import results
     from catsplit.tables import text as tabletext
 
-    found = pd.concat([results.read(path) for path in args.results], ignore_index=True)
+    found = pd.concat([results.read(path) for path in args.results or [_results(args)]], ignore_index=True)
     if args.out is None:
         print(tabletext.markdown(found, args.tables or tabletext.NAMES), end="")
         return
@@ -92,31 +99,27 @@ def tables(args: argparse.Namespace) -> None:
 
 
 def split(args: argparse.Namespace) -> None:
-    from catsplit import text
-    from catsplit.errors import choices
-    from catsplit.methods import ZERO_SHOT, Ground
-    from catsplit.modifiers import groups_in
-    from catsplit.words.modifier_text import extract_modifiers
+    from catsplit.methods import ZERO_SHOT
+    from catsplit.modifiers import Split, groups_in
+    from catsplit.setting import Setting
+    from catsplit.text import encoder
 
     if args.method not in ZERO_SHOT:
         raise CatsplitError(f'There is no method "{args.method}" ({choices(args.method, tuple(ZERO_SHOT))}).')
     head, taxonomy = _head(args.head, args.groups)
-    fine = tuple(args.subcategories)
-    head.split(args.coarse, [(label, head[args.coarse]) for label in fine])  # what is wrong with the labels, at once
-    if args.modifiers and len(args.modifiers) != len(fine):
-        raise CatsplitError(f"{len(fine)} subcategories need as many modifier texts, not {len(args.modifiers)}.")
-    given = dict(zip(fine, args.modifiers or (), strict=False))
-    texts = extract_modifiers(args.coarse, fine, given)
-    wanted = _Split(args.coarse, fine, tuple(texts[label] for label in fine))
+    head.split(args.coarse, [(label, head[args.coarse]) for label in args.subcategories])  # wrong labels, at once
+    wanted = Split.of(args.coarse, args.subcategories, args.modifiers or ())
     groups = groups_in(head, taxonomy.groups)
     if args.coarse in taxonomy.group_of:
         group = taxonomy.group_of[args.coarse]
         print(f'Note: "{args.coarse}" is in the group "{group}", so that its own row lends modifiers, too.')
-    ground = Ground(head, groups, taxonomy.modifiers, text.encoder(args.encoder), (args.seed,))
-    rows = ZERO_SHOT[args.method](ground, wanted, args.seed)
+    setting = Setting(
+        head, groups=groups, modifiers=taxonomy.modifiers, encode=encoder(args.encoder), seeds=[args.seed]
+    )
+    rows = ZERO_SHOT[args.method](setting, wanted, args.seed)
     head.split(args.coarse, rows).save(args.out)
     print(_told(args.coarse, rows))
-    print(f"Written: {args.out}, {len(head) - 1 + len(fine)} categories.")
+    print(f"Written: {args.out}, {len(head) - 1 + len(rows)} categories.")
 
 
 def head(args: argparse.Namespace) -> None:
@@ -172,14 +175,19 @@ def _told(coarse: str, rows: "Rows") -> str:
     return "\n".join(lines)
 
 
-def _subjects(args: argparse.Namespace) -> list["Subject"]:
-    from catsplit.datasets import subjects
+def _settings(args: argparse.Namespace) -> dict[str, "Setting"]:
+    """The settings that a command line names, by a file, by options, or by both."""
+    from catsplit import settings
 
-    if args.benchmark == "stage":
-        return [subjects.of_stage(part) for part in args.parts or "AB"]
-    for option in ("videos", "model"):
-        if getattr(args, option) is None:
-            raise CatsplitError(f"Features of {args.benchmark} need its videos and a classifier: give --{option}.")
-    names = ("videos", "model", "positions", "preset", "device", "vision_language")
-    options = {name: getattr(args, name) for name in names}
-    return [subjects.of_folder(args.benchmark, part, **options) for part in args.parts or "A"]
+    if args.setting and args.benchmark:
+        raise CatsplitError(f"Name a benchmark or a setting, not both {args.benchmark} and {args.setting}.")
+    names = ("benchmark", "parts", "videos", "model", "positions", "preset", "device", "vision_language")
+    return settings(args.setting, **{name: getattr(args, name) for name in names if getattr(args, name) is not None})
+
+
+def _results(args: argparse.Namespace) -> str:
+    """Where a setting keeps its results: the file that it names, or one of the benchmark's name."""
+    from catsplit.settingfile import named_in
+
+    values, _ = named_in(args.setting, {})
+    return values.get("results") or f"{Path(values['benchmark']).name}.csv"

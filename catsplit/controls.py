@@ -9,8 +9,9 @@ from torch import Tensor
 
 from catsplit.errors import HeadError
 from catsplit.head import Head, Rows
-from catsplit.metrics import Features, as_features
+from catsplit.metrics import check_targets
 from catsplit.modifiers import Dictionary, Split, check_split, new_rows
+from catsplit.rows import Features, as_features
 
 
 def copies(head: Head, split: Split, *, noise: float = 1e-3, seed: int = 0) -> Rows:
@@ -76,23 +77,22 @@ def oracle(
 
     Args:
         features: (N, V, D) of training clips; every view counts as an example.
-        targets: (N,) C + j for clips of the j-th subcategory, 0 … C-1 for clips of untouched categories.
+        targets: (N,) as for `metrics.evaluate`; clips of untouched categories may be among them.
         penalty: weight of the ridge penalty on rows and biases.
         steps: iterations of L-BFGS at most.
 
     Raises:
         HeadError: the split doesn't fit the head, or a subcategory has no training clip.
-        CatsplitError: features of the wrong shape.
+        CatsplitError: features of the wrong shape, or targets that can't be, those of the coarse category among them.
     """
     check_split(head, split)
-    features = as_features(head, features).float()
-    targets = torch.as_tensor(targets).long()
+    features = as_features(head.dim, features).float()
     k, coarse = len(split.subcategories), head.index(split.coarse)
+    targets = check_targets(len(features), len(head), torch.tensor([coarse]), list(split.subcategories), targets)
+    features, targets = features[targets >= 0], targets[targets >= 0]
     for j, label in enumerate(split.subcategories):
         if not (targets == len(head) + j).any():
             raise HeadError(f'The subcategory "{label}" of "{split.coarse}" has no training clip: add some.')
-    if targets.shape != features.shape[:1] or not ((targets >= 0) & (targets < len(head) + k)).all():
-        raise HeadError(f"Targets must be (N,) rows from 0 to {len(head) + k - 1}, one for each of the clips.")
     views = features.shape[1]
     x, y = features.flatten(0, 1), targets.repeat_interleave(views)
     old = head.logits(x)

@@ -20,7 +20,8 @@ from torch.nn.functional import linear
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.metrics import Features, Scores, as_features, check_finite, check_targets, difference, scores_of
+from catsplit.metrics import Scores, check_targets, difference, scores_of
+from catsplit.rows import Features, as_features, check_finite
 
 # Leads that rounding in float32 could overturn are not taken for leads.
 MARGIN = 1 + 1e-4
@@ -42,7 +43,7 @@ class Evaluator:
     """
 
     def __init__(self, head: Head, features: Features, chunk: int = 4096) -> None:
-        self.head, self._features, self._chunk = head, as_features(head, features), chunk
+        self.head, self._features, self._chunk = head, as_features(head.dim, features), chunk
         clips, views, _ = self._features.shape
         # Views outermost and clips next: what is summed over views is then a sum of long vectors.
         self._logits = torch.empty(views, clips, len(head))

@@ -6,7 +6,6 @@ category c into the subcategories S is to replace w_c by one row for each of the
 becomes Y' = (Y minus c) followed by S. Where the rows come from is the business of the other modules.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from catsplit.errors import HeadError
+from catsplit.errors import HeadError, choices
 from catsplit.paths import atomic_path
-from catsplit.rows import BASE, Origin, Rows, check_texts, copied, plain
+from catsplit.rows import BASE, Features, Origin, Rows, as_features, check_finite, check_texts, copied, plain
 
 __all__ = ["Head", "Rows"]
 
@@ -126,9 +125,8 @@ class Head:
             HeadError: there is no such label; the nearest ones are offered.
         """
         if label not in self._rows:
-            near = difflib.get_close_matches(str(label), self._labels, n=3, cutoff=0.5)
-            hint = "the nearest are " + ", ".join(f'"{name}"' for name in near) if near else "see its .labels"
-            raise HeadError(f'"{label}" is none of the {len(self)} labels of this head: {hint}.')
+            near = choices(label, self._labels)
+            raise HeadError(f'"{label}" is none of the {len(self)} labels of this head ({near}).')
         return self._rows[label]
 
     def __getitem__(self, label: str) -> Tensor:
@@ -147,6 +145,39 @@ class Head:
         if features.ndim == 0 or features.shape[-1] != self.dim:
             raise HeadError(f"This head takes features (…, {self.dim}), not {tuple(features.shape)}.")
         return features @ self._weight.to(features.device).T + self._bias.to(features.device)
+
+    def probabilities(self, features: Features, without: Sequence[str] = (), chunk: int = 1024) -> Tensor:
+        """Mean over the views of the softmax over all categories but those in `without`.
+
+        Args:
+            features: (N, V, D), or a `FeatureSet` of them.
+
+        Returns:
+            (N, C); the columns of `without` are zero.
+
+        Raises:
+            CatsplitError: features of another shape or width, or with NaN or infinity in them.
+        """
+        features = as_features(self.dim, features)
+        gone = [self.index(label) for label in without]
+        parts = []
+        for start in range(0, len(features), chunk):
+            logits = self.logits(features[start : start + chunk])
+            check_finite(logits, start)
+            logits[..., gone] = -torch.inf
+            parts.append(logits.softmax(-1).mean(1))
+        return torch.cat(parts)
+
+    def predict(self, features: Features) -> list[str]:
+        """The label of the most probable category of each of N clips.
+
+        Args:
+            features: (N, V, D), or a `FeatureSet` of them; the views of a clip are averaged as probabilities.
+
+        Raises:
+            CatsplitError: as for `probabilities`.
+        """
+        return [self._labels[row] for row in self.probabilities(features).argmax(1).tolist()]
 
     def split(
         self,
@@ -237,7 +268,7 @@ class Head:
                     json.loads(metadata["labels"]),
                     json.loads(metadata["provenance"]),
                 )
-        except FileNotFoundError as error:
-            raise HeadError(f"There is no head at {path}.") from error
+        except OSError as error:
+            raise HeadError(f"There is no head at {path} ({(error.strerror or str(error)).lower()}).") from error
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise HeadError(f"{path} is no head that catsplit saved ({error}): use Head.save.") from error

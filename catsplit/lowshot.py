@@ -16,8 +16,8 @@ from torch import Tensor
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
-from catsplit.metrics import Features, as_features
 from catsplit.modifiers import Split
+from catsplit.rows import Features, as_features
 from catsplit.training.recipe import PUBLISHED, Recipe
 from catsplit.training.shots import check_clips, check_targets, edited_head, extended, hold_out, random_rows, sample
 from catsplit.training.sidebyside import train_rows
@@ -138,7 +138,7 @@ def finetune_splits(
     lots: list[tuple[Tensor, Tensor | None]] = []
     starts, everything, wanted, count = [], [], [], 0
     for split, given, given_targets, runs in jobs:
-        features = as_features(head, given)
+        features = as_features(head.dim, given)
         targets = check_targets(head, split, given_targets, len(features))
         if not runs:
             raise CatsplitError(f'No run was given to fine-tune "{split.coarse}" with.')

@@ -1,96 +1,40 @@
-"""The methods that are compared, by name, and what all splits of one benchmark part share.
+"""The methods that are compared, by name.
 
-A method is a function of the ground it stands on, a split and a seed. It answers `Rows`, a `Head` where it
+A method is a function of a setting, a split and a seed. It answers `Rows`, a `Head` where it
 changed old rows too, or `Scores` where it predicts by itself. A function of your own is as good as these.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 
-from torch import Tensor
-
-from catsplit import alignment as aligned
-from catsplit import controls, lowshot
-from catsplit.alignment import Alignment
+from catsplit import controls, lowshot, vlm
 from catsplit.errors import CatsplitError, choices
 from catsplit.head import Head, Rows
 from catsplit.lowshot import ALL
-from catsplit.metrics import Features, Scores
-from catsplit.modifiers import Dictionary, Split
+from catsplit.metrics import Scores
+from catsplit.models.method import Seeing, WholeModel
+from catsplit.modifiers import Split
 from catsplit.retrieval import retrieve
-from catsplit.text import Encode
+from catsplit.setting import Setting
+
+Method = Callable[[Setting, Split, int], Rows | Head | Scores]
 
 
-@dataclass(eq=False)
-class Ground:
-    """What the splits of one head have in common. The dictionary and the fits are made on first use, and once.
-
-    Attributes:
-        head: the head before any edit, C categories.
-        groups: {concept: its fine-grained categories} of the untouched side, groups of one included.
-        modifiers: {fine-grained category: its modifier text}.
-        encode: list of T texts to embeddings (T, n).
-        seeds: those that the alignment network is fitted for, all at once.
-        features: (N, V, D) of the clips that are scored, or None.
-        targets: split to the targets (N,) of those clips, as `metrics.targets_of` gives them; or None.
-        clips: split to features (n, V, D) and targets (n,) of all training clips, untouched ones among them; or None.
-    """
-
-    head: Head
-    groups: Mapping[str, Sequence[str]]
-    modifiers: Mapping[str, str]
-    encode: Encode
-    seeds: tuple[int, ...] = (0, 1, 2)
-    features: Features | None = field(default=None, repr=False)
-    targets: Callable[[Split], Tensor] | None = None
-    clips: Callable[[Split], tuple[Features, Tensor]] | None = None
-    _oracles: dict[str, Rows] = field(default_factory=dict, init=False, repr=False)
-
-    @cached_property
-    def dictionary(self) -> Dictionary:
-        return Dictionary.from_head(self.head, self.groups, self.modifiers)
-
-    @cached_property
-    def alignment(self) -> Alignment:
-        return aligned.fit(self.head, self.groups, self.modifiers, self.encode, seeds=self.seeds)
-
-    @cached_property
-    def ridge(self) -> Alignment:
-        return aligned.ridge(self.head, self.groups, self.modifiers, self.encode)
-
-    def oracle(self, split: Split) -> Rows:
-        """Rows of `controls.oracle`, fitted once for a split; it has no seed.
-
-        Raises:
-            CatsplitError: there are no training clips.
-        """
-        if self.clips is None:
-            raise CatsplitError("The oracle learns from all training clips: give their features as `training`.")
-        key = "\n".join((split.coarse, *split.subcategories))
-        if key not in self._oracles:
-            self._oracles[key] = controls.oracle(self.head, split, *self.clips(split))
-        return self._oracles[key]
-
-
-Method = Callable[[Ground, Split, int], Rows | Head | Scores]
-
-
-def _retrieve(ground: Ground, split: Split, seed: int, **settings: object) -> Rows:
-    return retrieve(ground.head, split, ground.dictionary, ground.encode, seed=seed, **settings)
+def _retrieve(setting: Setting, split: Split, seed: int, **settings: object) -> Rows:
+    return retrieve(setting.head, split, setting.dictionary, setting.encode, seed=seed, **settings)
 
 
 # Those of the zero-shot comparison, controls first; then what they are taken apart into.
 COMPARED: dict[str, Method] = {
-    "copies": lambda ground, split, seed: controls.copies(ground.head, split, seed=seed),
-    "random vectors": lambda ground, split, seed: controls.random_vectors(
-        ground.head, split, ground.dictionary, seed=seed
+    "copies": lambda setting, split, seed: controls.copies(setting.head, split, seed=seed),
+    "random vectors": lambda setting, split, seed: controls.random_vectors(
+        setting.head, split, setting.dictionary, seed=seed
     ),
-    "random entries": lambda ground, split, seed: controls.random_entries(
-        ground.head, split, ground.dictionary, seed=seed
+    "random entries": lambda setting, split, seed: controls.random_entries(
+        setting.head, split, setting.dictionary, seed=seed
     ),
     "retrieval": _retrieve,
-    "alignment": lambda ground, split, seed: ground.alignment.rows(ground.head, split, ground.encode, seed=seed),
+    "alignment": lambda setting, split, seed: setting.alignment.rows(setting.head, split, setting.encode, seed=seed),
 }
 ABLATED: dict[str, Method] = {
     "retrieval, argmax": partial(_retrieve, matching="argmax"),
@@ -98,38 +42,70 @@ ABLATED: dict[str, Method] = {
     "retrieval, modifiers only": partial(_retrieve, alpha=1.0, beta=0.0),
     "retrieval, labels only": partial(_retrieve, alpha=0.0, beta=1.0),
     "retrieval, first of equals": partial(_retrieve, ties="first"),
-    "ridge": lambda ground, split, seed: ground.ridge.rows(ground.head, split, ground.encode),
+    "ridge": lambda setting, split, seed: setting.ridge.rows(setting.head, split, setting.encode),
 }
 ZERO_SHOT = COMPARED | ABLATED
 
 
-class Oracle:
-    """`Ground.oracle` as a method that learns from all training clips."""
-
-    initial, shots = "coarse", ALL
-
-    def __call__(self, ground: Ground, split: Split, seed: int) -> Rows:
-        return ground.oracle(split)
 
 
-ORACLE = "oracle"
-# Methods that need more than features, by the names that tables know: `vlm.method`, `modelmethod.WholeModel`.
-VISION_LANGUAGE, WHOLE_MODEL = "vision-language", "whole model"
+class Learned:
+    """A method that learns from training clips; the table has its initial rows, and how many clips of each it saw."""
+
+    initial = "coarse"
+
+    def __init__(self, function: Method, shots: int = ALL) -> None:
+        self._function, self.shots = function, shots
+
+    def __call__(self, setting: Setting, split: Split, seed: int) -> Rows | Head | Scores:
+        return self._function(setting, split, seed)
+
+
+def _vision_language(setting: Setting, split: Split, seed: int) -> Scores:
+    return vlm.method(*setting.vision_language)(setting, split, seed)
+
+
+def _whole_model(setting: Setting, split: Split, seed: int, shots: int) -> Scores:
+    """Fine-tuning of the whole model from copies of the coarse row; all wordings of a split share one fit."""
+    if ("whole model", shots) not in setting.fits:
+        seeing = Seeing(setting.model.backbone)
+        setting.fits["whole model", shots] = WholeModel(
+            seeing, setting.benchmark, setting.features.paths, setting.views, shots=shots
+        )
+    setting.prepare(setting.benchmark.ft_set(split.coarse)["path"].tolist())
+    return setting.fits["whole model", shots](setting, split, seed)
+
+
+ORACLE, VISION_LANGUAGE, WHOLE_MODEL = "oracle", "vision-language", "whole model"
 ALL_THE_DATA = f"{WHOLE_MODEL}, all the data"
+# Those that need more than a head and texts: training clips, another model, or the backbone itself.
+OTHERS: dict[str, Method] = {
+    ORACLE: Learned(lambda setting, split, seed: setting.oracle(split)),
+    VISION_LANGUAGE: _vision_language,
+    WHOLE_MODEL: Learned(partial(_whole_model, shots=1), 1),
+    ALL_THE_DATA: Learned(partial(_whole_model, shots=ALL)),
+}
 # What may learn from a few clips, and the rows to begin with.
 LOW_SHOT = ("new rows", "whole head")
-INITIAL: dict[str, Callable[[Ground, Split, int], Rows]] = {
-    "random": lambda ground, split, seed: lowshot.random_rows(ground.head, split, seed=seed),
-    "coarse": lambda ground, split, seed: controls.copies(ground.head, split, noise=0),
+INITIAL: dict[str, Callable[[Setting, Split, int], Rows]] = {
+    "random": lambda setting, split, seed: lowshot.random_rows(setting.head, split, seed=seed),
+    "coarse": lambda setting, split, seed: controls.copies(setting.head, split, noise=0),
     "retrieval": _retrieve,
     "alignment": COMPARED["alignment"],
 }
 
 
-def find(names: Sequence[str] | Mapping[str, Method | None]) -> dict[str, Method]:
-    """The zero-shot methods, and the oracle, of these names; a mapping adds functions of one's own.
 
-    Names of low-shot methods, which need more than a seed, are passed over.
+
+def usual(setting: Setting) -> tuple[str, ...]:
+    """Names of the methods that are compared if nobody says which: all but those that take very long."""
+    # The oracle needs features of all training clips, which are at once there for clips that are rendered.
+    rest = (ORACLE,) if setting.small else ()
+    return (*ZERO_SHOT, *LOW_SHOT, *rest, *((VISION_LANGUAGE,) if setting.can_see else ()))
+
+
+def find(names: Sequence[str] | Mapping[str, Method | None]) -> tuple[dict[str, Method], tuple[str, ...]]:
+    """The methods of these names; apart from them, the names of those that learn side by side, `LOW_SHOT`.
 
     Args:
         names: a list of names; or {name: function}, where None stands for the method known by the name.
@@ -139,14 +115,11 @@ def find(names: Sequence[str] | Mapping[str, Method | None]) -> dict[str, Method
     """
     if isinstance(names, str):
         raise CatsplitError(f'Methods are given as a list: write ["{names}"] in place of "{names}".')
-    known: dict[str, Method] = {**ZERO_SHOT, ORACLE: Oracle()}
-    found = {}
-    for name in names:
-        own = names[name] if isinstance(names, Mapping) else None
-        if own is None and name not in known and name not in LOW_SHOT:
-            raise CatsplitError(f'There is no method "{name}" ({choices(name, (*known, *LOW_SHOT))}).')
-        if name not in LOW_SHOT:
-            found[name] = own or known[name]
-    if not len(names):
+    if not names:
         raise CatsplitError("A sweep needs one method or more.")
-    return found
+    own = {name: function for name, function in dict(names).items() if function} if isinstance(names, Mapping) else {}
+    known = ZERO_SHOT | OTHERS | own
+    for name in names:
+        if name not in known and name not in LOW_SHOT:
+            raise CatsplitError(f'There is no method "{name}" ({choices(name, (*known, *LOW_SHOT))}).')
+    return {name: known[name] for name in names if name in known}, tuple(name for name in names if name in LOW_SHOT)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.metric_checks import Features, as_features, check_finite, check_targets, difference
+from catsplit.rows import Features
 
 
 @dataclass(frozen=True)
@@ -71,27 +71,9 @@ class Interval(NamedTuple):
     high: float
 
 
-def probabilities(head: Head, features: Features, without: Sequence[str] = (), chunk: int = 1024) -> Tensor:
-    """Mean over the views of the softmax over all categories but those in `without`.
-
-    Args:
-        features: (N, V, D).
-
-    Returns:
-        (N, C); the columns of `without` are zero.
-
-    Raises:
-        CatsplitError: features of another shape or width, or with NaN or infinity in them.
-    """
-    features = as_features(head, features)
-    gone = [head.index(label) for label in without]
-    parts = []
-    for start in range(0, len(features), chunk):
-        logits = head.logits(features[start : start + chunk])
-        check_finite(logits, start)
-        logits[..., gone] = -torch.inf
-        parts.append(logits.softmax(-1).mean(1))
-    return torch.cat(parts)
+def probabilities(head: Head, features: Features, without: Sequence[str] = ()) -> Tensor:
+    """`Head.probabilities`: the mean over the views of the softmax over all categories but those in `without`."""
+    return head.probabilities(features, without)
 
 
 def evaluate(old: Head, new: Head, features: Features, targets: Tensor, new_features: Features | None = None) -> Scores:
@@ -140,6 +122,9 @@ def targets_of(
         CatsplitError: a clip of the sets has two targets, or no features without being in `skipped`.
     """
     place = {path: i for i, path in enumerate(paths)}
+    if len(place) < len(paths):
+        twice = next(path for i, path in enumerate(paths) if place[path] != i)
+        raise CatsplitError(f"The features hold the clip {twice} twice: name each clip once.")
     targets = [-1] * len(place)
     known = set(skipped)
     for table in (equivalent, unrelated):
@@ -218,3 +203,27 @@ def scores_of(
         confidence=confidence,
         targets=targets,
     )
+
+
+def difference(old: Head, new: Head) -> tuple[list[str], list[str]]:
+    """The categories that were split and their subcategories, each in the order of its head."""
+    gone = [label for label in old.labels if label not in new]
+    fresh = [label for label in new.labels if label not in old]
+    if not gone or not fresh:
+        raise CatsplitError("The new head must lack a category of the old one and have subcategories in its place.")
+    return gone, fresh
+
+
+def check_targets(clips: int, categories: int, gone: Tensor, fresh: list[str], targets: Tensor) -> Tensor:
+    """The targets (N,) as integers; raises CatsplitError for a shape or a row that can't be."""
+    targets = torch.as_tensor(targets).long()
+    if targets.shape != (clips,):
+        raise CatsplitError(f"{clips} clips need targets of shape ({clips},), not {tuple(targets.shape)}.")
+    wrong = (targets < -1) | (targets >= categories + len(fresh)) | torch.isin(targets, gone)
+    if wrong.any():
+        clip = int(wrong.nonzero()[0])
+        raise CatsplitError(
+            f"Clip number {clip} has the target {int(targets[clip])}, but a target must be an untouched row "
+            f"below {categories}, a new row below {categories + len(fresh)}, or -1 to leave the clip out."
+        )
+    return targets

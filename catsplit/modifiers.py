@@ -167,6 +167,8 @@ def check_split(head: Head, split: Split) -> None:
 def groups_in(head: Head, groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """The groups whose members are labels of the head, and the head's other labels as groups of one.
 
+    A label that is itself the concept of a group is coarse: it is no group of one, and no training pair.
+
     Args:
         groups: {concept: its fine-grained categories}, such as the `groups` of a taxonomy. Those of which the head
             knows no member, because it knows the concept alone, are left out.
@@ -183,4 +185,4 @@ def groups_in(head: Head, groups: Mapping[str, Sequence[str]]) -> dict[str, list
         if known:
             found[concept] = known
     grouped = {label for labels in found.values() for label in labels}
-    return found | {label: [label] for label in head.labels if label not in grouped and label not in found}
+    return found | {label: [label] for label in head.labels if label not in grouped and label not in groups}

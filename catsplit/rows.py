@@ -1,15 +1,27 @@
-"""New rows as every method returns them, and the checks of what a head is made from."""
+"""New rows as every method returns them, and the checks of what a head is made from and of what it takes."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from catsplit.errors import HeadError
+from catsplit.errors import CatsplitError, HeadError
 
 Origin = dict[str, Any]
 BASE: Origin = {"method": "base", "split_from": None}
+
+
+
+class HasFeatures(Protocol):
+    """A `FeatureSet`, or anything that holds features (N, V, D) by that name."""
+
+    features: np.ndarray
+
+
+Features = Tensor | np.ndarray | HasFeatures
 
 
 class Rows(dict[str, Tensor]):
@@ -61,3 +73,25 @@ def check_texts(texts: Sequence[str], name: str) -> None:
         if text in seen:
             raise HeadError(f'The {name} "{text}" is given twice, but each must be different.')
         seen.add(text)
+
+
+def as_features(dim: int, features: Features) -> Tensor:
+    """The features (N, V, D) as a tensor that shares their memory; raises CatsplitError for another shape."""
+    features = getattr(features, "features", features)  # those of a FeatureSet
+    if not isinstance(features, Tensor):
+        with warnings.catch_warnings():
+            # A read-only memory map is what a cache of features is; nothing here writes to it.
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            features = torch.from_numpy(features)
+    if features.ndim != 3 or features.shape[-1] != dim or 0 in features.shape:
+        shape = tuple(features.shape)
+        raise CatsplitError(f"Features must have shape (N, V, {dim}) with clips and views, not {shape}.")
+    return features.detach()
+
+
+def check_finite(logits: Tensor, start: int) -> None:
+    """Raise CatsplitError for logits (n, V, C) with NaN or infinity; `start` is the number of their first clip."""
+    finite = logits.isfinite().flatten(1).all(1)
+    if not finite.all():
+        clip = start + int((~finite).nonzero()[0])
+        raise CatsplitError(f"The features of clip number {clip} hold NaN or infinity: extract them again.")

@@ -85,6 +85,8 @@ class TrainingClips:
 
     def everything(self, split: "Split") -> tuple[np.ndarray, Tensor]:
         """Features (n, V, D) and targets (n,) of the split's clips and of all untouched training clips."""
+        if self._features is None:
+            self.fetch((), everything=True)
         paths, targets = self.clips_of(split.coarse)
         others = self._benchmark.clips("train")
         others = others[(others["row"] != self._head.index(split.coarse)) & ~others["path"].isin(self._left_out)]

@@ -1,76 +1,70 @@
-"""Splits × methods × seeds, and wordings, text encoders and shots where asked for: one tidy table.
+"""Settings × splits × methods × seeds, and wordings, text encoders and shots where asked for: one tidy table.
 
 The old logits are computed once for all edits, the alignment is fitted once for all splits and seeds, and each
 split costs its new columns only. The protocol is that of `catsplit.metrics`.
 """
 
+import hashlib
 import json
 import time
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
 from catsplit import methods as known
-from catsplit import sweepinputs as inputs
-from catsplit.errors import CatsplitError, HeadError
+from catsplit.benchmark import Benchmark
+from catsplit.errors import CatsplitError, HeadError, choices
 from catsplit.evaluator import Evaluator
-from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
 from catsplit.lowshot import ALL
-from catsplit.methods import Ground, Method
-from catsplit.metrics import Scores, as_features, evaluate, targets_of
+from catsplit.methods import Method
+from catsplit.metrics import evaluate
 from catsplit.results import Results, measured
-from catsplit.shots import Source, TrainingClips, checked_shots, warn_of
-from catsplit.text import Encode
+from catsplit.setting import Setting
+from catsplit.shots import checked_shots
+from catsplit.text import Encode, embed
 from catsplit.training.recipe import PUBLISHED, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from catsplit.benchmark import Benchmark
-    from catsplit.modifiers import Split
-
+# An edit to make and score: its columns in the table, and the `split` and the `setting` that it is made from.
 Line = dict[str, Any]
 TOGETHER = 2**24  # numbers in the heads of all runs that learn side by side
 
 
 def sweep(
-    benchmark: "Benchmark",
-    head: Head,
-    features: FeatureSet,
-    *,
+    settings: Setting | Sequence[Setting] | Mapping[str, Setting],
     methods: Sequence[str] | Mapping[str, Method | None] = tuple(known.ZERO_SHOT),
-    seeds: Sequence[int] = (0, 1, 2),
+    *,
+    seeds: Sequence[int] | None = None,
     wordings: Sequence[str] | None = None,
     encode: Encode | Mapping[str, Encode] | None = None,
     initial: Sequence[str] = ("coarse", "alignment"),
     shots: Sequence[int | None] = (1,),
-    training: Source | None = None,
     recipe: Recipe = PUBLISHED,
     out: str | None = None,
-    name: str | None = None,
     progress: bool = True,
 ) -> "pd.DataFrame":
-    """Score the edits of all splits of one part of a benchmark by all methods.
+    """Score the edits of all splits of one setting, or of several, by all methods.
 
     Args:
-        head: the base classifier's head; its labels are the part's, in their order.
-        features: of the validation clips.
-        methods: names of `methods.ZERO_SHOT`; "oracle"; "new rows" and "whole head", which learn from clips. Or
-            {name: function} with functions of one's own, such as `vlm.method`, and None for those known by name.
+        methods: names of `methods.ZERO_SHOT`, of `methods.OTHERS` such as "oracle", and "new rows" and "whole head",
+            which learn from clips. Or {name: function} with functions of one's own, and None for those known by name.
             When a file is continued, a function is known by its name alone. One that learns from clips says so by
             attributes `initial` and `shots`, as the columns have them.
+        seeds: the settings' own by default.
         wordings: of the subcategories; the benchmark's own by default.
-        encode: one text encoder, or {name: encoder}; all-MiniLM-L6-v2 by default.
+        encode: one text encoder, or {name: encoder}; the settings' own by default.
         initial: rows that low-shot methods begin with, of `methods.INITIAL`.
         shots: clips of each subcategory that low-shot methods learn from; None is all of them, a fifth of which
             then decides when to stop.
-        training: features of training clips, or a function from names to features, for methods that learn.
         out: CSV file, written anew after each split; what it holds is not done again. Splits that learn from a few
             clips learn together, before the first of them is written down.
-        name: of the benchmark in the table; the folder's, and for Stage-Split one that says that it is synthetic.
         progress: show a bar, in a terminal or notebook.
 
     Returns:
@@ -80,75 +74,88 @@ def sweep(
         share apart. An edit that can't be made has no scores, and says why in `problem`.
 
     Raises:
-        CatsplitError: the head's labels aren't the benchmark's; clips without features; an unknown name; no
-            training features for methods that learn; a file that holds results of other inputs.
+        CatsplitError: clips without features; an unknown name; a method that a setting can't have; no training
+            features for methods that learn; a file that holds results of other inputs.
     """
-    made = known.find(methods)
-    learn = tuple(method for method in methods if method in known.LOW_SHOT)
+    made, learn = known.find(methods)
+    settings = [settings] if isinstance(settings, Setting) else list(getattr(settings, "values", lambda: settings)())
     shots = checked_shots(shots) if learn else ()
-    seeds = inputs.distinct("seeds", seeds)
-    for start in inputs.distinct("initial", initial) if learn else ():
+    for start in _distinct("initial", initial) if learn else ():
         if start not in known.INITIAL:
-            raise CatsplitError(f'There are no initial rows "{start}" ({known.choices(start, tuple(known.INITIAL))}).')
-    inputs.check_labels(benchmark, head)
-    opened = {wording: inputs.reopened(benchmark, wording) for wording in wordings or (benchmark.wording,)}
-    clips = TrainingClips(benchmark, head, training)
-    skipped = [path for path, _ in features.skipped]
-    targets = {
-        split.coarse: targets_of(
-            features.paths, benchmark.equivalent_set(split.coarse), benchmark.unrelated_set(split.coarse), skipped
-        )
-        for split in benchmark.splits
-    }
-    grounds = {
-        encoder: Ground(
-            head,
-            benchmark.taxonomy.untouched_groups(benchmark.part),
-            benchmark.taxonomy.modifiers,
-            function,
-            seeds,
-            as_features(head, features.features),
-            lambda split: targets[split.coarse],
-            clips.everything if clips else None,
-        )
-        for encoder, function in inputs.encoders(encode).items()
-    }
-    cells = [(method, *_nature(made[method]), seed) for method in made for seed in seeds]
-    cells += [(method, start, n, seed) for method in learn for start in initial for n in shots for seed in seeds]
-    plan: list[Line] = []
-    classifier = inputs.inputs_digest(head, features)
-    for number, base in enumerate(benchmark.splits):
-        for wording, words in opened.items():
-            split = words.splits[number]
-            for encoder, ground in grounds.items():
-                common = {
-                    "benchmark": name or inputs.name_of(benchmark), "part": benchmark.part, "wording": wording,
-                    "encoder": encoder, "coarse": base.coarse, "kind": base.kind or "",
-                    "known": inputs.known_share(ground, benchmark, base), "k": len(base.subcategories), "split": split,
-                }  # fmt: skip
-                key = [classifier, inputs.texts_digest(ground, split), targets[base.coarse].numpy().tobytes()]
-                keys = {False: inputs.hash_of(key)}
-                if any(cell[2] for cell in cells):
-                    keys[True] = inputs.hash_of([*key, repr(recipe), json.dumps(clips.clips_of(base.coarse)[0])])
-                fields = ("method", "initial", "shots", "seed")
-                plan += [common | dict(zip(fields, c, strict=True)) | {"key": keys[c[2] != 0]} for c in cells]
+            raise CatsplitError(f'There are no initial rows "{start}" ({choices(start, tuple(known.INITIAL))}).')
+    plans = []
+    for setting in settings:
+        _check_possible(setting, made, learn)
+        own = _distinct("seeds", setting.seeds if seeds is None else seeds)
+        cells = [(method, *_nature(made[method]), seed) for method in made for seed in own]
+        cells += [(method, start, n, seed) for method in learn for start in initial for n in shots for seed in own]
+        plans.append(_planned(setting, cells, own, wordings or (setting.benchmark.wording,), encode, recipe))
     with Results.opened(out) as results:
-        for line in plan:
+        for line in (line for plan in plans for line in plan):
             results.check(line)
-        todo = [line for line in plan if line not in results]
-        if todo:
-            _run(todo, made, grounds, targets, clips, recipe, results, progress)
-    table = results.table(plan)
-    warn_of([problem for problem in table["problem"] if problem])
+        for setting, plan in zip(settings, plans, strict=True):
+            if todo := [line for line in plan if line not in results]:
+                _run(setting, todo, made, recipe, results, progress)
+    table = results.table([line for plan in plans for line in plan])
+    if problems := [problem for problem in table["problem"] if problem]:
+        warnings.warn(
+            f"{len(problems)} edits can't be made and have no scores; the column `problem` says why: {problems[0]}",
+            stacklevel=2,
+        )
     return table
 
 
+def _check_possible(setting: Setting, made: Mapping[str, Method], learn: Sequence[str]) -> None:
+    there = {known.VISION_LANGUAGE: setting.can_see} | dict.fromkeys((known.WHOLE_MODEL, known.ALL_THE_DATA),
+                                                                   setting.has_model)  # fmt: skip
+    for name, has in there.items():
+        if made.get(name) is known.OTHERS[name] and not has:
+            raise CatsplitError(f'{setting.name} has no method "{name}": its setting names no model for it.')
+    if (learn or made.get(known.ORACLE) is known.OTHERS[known.ORACLE]) and not setting.training_clips:
+        raise CatsplitError("Methods that learn from clips need their features: give them as `training`.")
+
+
+def _planned(
+    setting: Setting,
+    cells: Sequence[tuple[str, str, int, int]],
+    seeds: tuple[int, ...],
+    wordings: Sequence[str],
+    encode: Encode | Mapping[str, Encode] | None,
+    recipe: Recipe,
+) -> list[Line]:
+    """All lines of a setting, in the table's order; the seeds' networks are fitted for all of them at once."""
+    seeds = setting.seeds if set(seeds) <= set(setting.seeds) else seeds
+    encoders = encode if isinstance(encode, Mapping) else {_name_of(encode or setting.encode): encode or setting.encode}
+    readers = {name: setting.replace(encode=function, seeds=seeds) for name, function in encoders.items()}
+    if encode is None and seeds == setting.seeds:
+        readers = dict.fromkeys(readers, setting)  # whose alignment may be fitted already
+    opened = {wording: setting.worded(wording) for wording in wordings}
+    keys = {}
+    for wording, benchmark in opened.items():
+        for encoder, reader in readers.items():
+            key = _digest(reader, benchmark)
+            learned = [repr(recipe), *(setting.training_clips.clips_of(split.coarse)[0] for split in setting.splits)]
+            keys[wording, encoder] = key, _hash([key, json.dumps(learned)])
+    plan: list[Line] = []
+    for number, split in enumerate(setting.splits):
+        fine = setting.benchmark.taxonomy.groups[split.coarse]
+        known_words = set(setting.dictionary.modifiers)
+        common = {
+            "benchmark": setting.name, "part": setting.part, "coarse": split.coarse, "kind": split.kind or "",
+            "known": float(np.mean([setting.modifiers[label] in known_words for label in fine])), "k": len(fine),
+        }  # fmt: skip
+        for (wording, encoder), (key, learned) in keys.items():
+            here = {"wording": wording, "encoder": encoder, "split": opened[wording].splits[number]}
+            for method, start, n, seed in cells:
+                cell = {"method": method, "initial": start, "shots": n, "seed": seed, "key": learned if n else key}
+                plan.append(common | here | {"setting": readers[encoder]} | cell)
+    return plan
+
+
 def _run(
+    setting: Setting,
     todo: list[Line],
     made: Mapping[str, Method],
-    grounds: Mapping[str, Ground],
-    targets: Mapping[str, torch.Tensor],
-    clips: TrainingClips,
     recipe: Recipe,
     results: Results,
     progress: bool,
@@ -156,89 +163,121 @@ def _run(
     """Score the lines, split by split, and write each split's down."""
     from tqdm.auto import tqdm
 
-    learned = [line for line in todo if line["method"] in known.LOW_SHOT]
-    oracle = any(line["method"] == known.ORACLE for line in todo)
-    if learned or oracle:
-        clips.fetch(dict.fromkeys((line["split"], line["shots"], line["seed"]) for line in learned), oracle)
-    for fit in ("alignment", "ridge"):
-        for encoder in {line["encoder"] for line in todo if fit in (line["method"], line["initial"])}:
-            getattr(grounds[encoder], fit)  # before anything is timed
-    ground = next(iter(grounds.values()))
-    evaluator = Evaluator(ground.head, ground.features)
-    groups: dict[str, dict[Split, list[Line]]] = {}
+    learned = [line for line in todo if line["method"] not in made]
+    everything = any(line["shots"] == ALL and line["method"] in made for line in todo)
+    if setting.training_clips and (learned or everything):
+        draws = dict.fromkeys((line["split"], line["shots"], line["seed"]) for line in learned)
+        setting.training_clips.fetch(draws, everything)
     for line in todo:
-        groups.setdefault(line["coarse"], {}).setdefault(line["split"], []).append(line)
-    fits: dict[Split, list[tuple[Line, Rows | Head]]] = {}
+        for fit in {"alignment", "ridge"} & {line["method"], line["initial"]}:
+            with suppress(HeadError):  # each line that needs it will say why there is none
+                getattr(line["setting"], fit)
+    evaluator = Evaluator(setting.head, setting.features)
+    groups: dict[str, list[Line]] = {}
+    for line in todo:
+        groups.setdefault(line["coarse"], []).append(line)
     # Splits that learn from few clips learn side by side, as many as memory is meant for; else one by one.
-    runs = Counter(line["coarse"] for line in learned).most_common(1)
-    together = TOGETHER // (runs[0][1] * ground.head.weight.numel()) if runs else 1
-    together = 1 if any(line["shots"] == ALL for line in learned) else max(1, together)
-    for number, (coarse, lines_of) in enumerate(
-        tqdm(groups.items(), desc="Splits", unit="split", disable=None if progress else True)
+    runs = max(Counter(line["coarse"] for line in learned).values(), default=1)
+    few = all(line["shots"] != ALL for line in learned)
+    together = max(1, TOGETHER // (runs * setting.head.weight.numel())) if few else 1
+    names = list(groups)
+    for number, lines in enumerate(
+        tqdm(groups.values(), desc="Splits", unit="split", disable=None if progress else True)
     ):
         if number % together == 0:
-            block = [lines for ahead in list(groups.values())[number : number + together] for lines in ahead.values()]
-            fits = _learned(
-                [line for lines in block for line in lines if line["method"] not in made], grounds, clips, recipe
-            )
-        done: list[Line] = []
-        for split, lines in lines_of.items():
-            edits = [_made(line, made[line["method"]], grounds, clips) for line in lines if line["method"] in made]
-            done += _scored(edits + fits.get(split, []), ground, evaluator, targets[coarse])
-        results.add(done)
-
-
-def _made(
-    line: Line, method: Method, grounds: Mapping[str, Ground], clips: TrainingClips
-) -> tuple[Line, Rows | Head | Scores | None]:
-    start, problem, edit = time.perf_counter(), "", None
-    try:
-        edit = method(grounds[line["encoder"]], line["split"], line["seed"])
-    except HeadError as error:
-        # More siblings than a dictionary can serve, for one: the other splits go on, and the table says so.
-        problem = str(error)
-    count = len(clips.clips_of(line["coarse"])[0]) if line["shots"] == ALL else line["shots"] * line["k"]
-    return line | {"clips": count, "seconds": time.perf_counter() - start, "problem": problem}, edit
-
-
-def _learned(
-    lines: list[Line], grounds: Mapping[str, Ground], clips: TrainingClips, recipe: Recipe
-) -> "dict[Split, list[tuple[Line, Rows | Head]]]":
-    found: dict[Split, list[tuple[Line, Rows | Head]]] = {}
-    for learn in dict.fromkeys(line["method"] for line in lines):
-        mine: dict[Split, list[Line]] = {}
-        start = time.perf_counter()
+            ahead = names[number : number + together]
+            _learn([line for line in learned if line["coarse"] in ahead], setting, recipe)
         for line in lines:
-            if line["method"] == learn:
-                mine.setdefault(line["split"], []).append(line)
-        jobs = []
-        for split, own in mine.items():
-            rows = [known.INITIAL[line["initial"]](grounds[line["encoder"]], split, line["seed"]) for line in own]
-            jobs.append((split, [(first, one["shots"], one["seed"]) for first, one in zip(rows, own, strict=True)]))
-        fits = clips.finetune_splits(jobs, learn, recipe)
-        # They learn side by side, so that each has its share of the time.
-        seconds = (time.perf_counter() - start) / sum(map(len, fits))
-        for (split, own), ended in zip(mine.items(), fits, strict=True):
+            if line["method"] in made:
+                _make(line, made[line["method"]])
+        _score(lines, setting, evaluator)
+        results.add(lines)
+
+
+def _make(line: Line, method: Method) -> None:
+    """Make the edit of one line. One that can't be made is no reason to stop: the table says what is wrong with it."""
+    setting, split, start = line["setting"], line["split"], time.perf_counter()
+    line |= {"edit": None, "problem": ""}
+    try:
+        line["edit"] = method(setting, split, line["seed"])
+    except HeadError as error:
+        line["problem"] = str(error)
+    count = len(setting.training_clips.clips_of(split.coarse)[0]) if line["shots"] == ALL else line["shots"] * line["k"]
+    line |= {"clips": count, "seconds": time.perf_counter() - start}
+
+
+def _learn(lines: list[Line], setting: Setting, recipe: Recipe) -> None:
+    """Make the edits of lines whose methods learn side by side, each with its share of the time."""
+    for method in dict.fromkeys(line["method"] for line in lines):
+        start, jobs = time.perf_counter(), {}
+        mine = [line for line in lines if line["method"] == method]
+        for line in mine:
+            _make(line, known.INITIAL[line["initial"]])
+            if not line["problem"]:
+                jobs.setdefault(line["split"], []).append(line)
+        runs = [(split, [(line["edit"], line["shots"], line["seed"]) for line in own]) for split, own in jobs.items()]
+        fits = setting.training_clips.finetune_splits(runs, method, recipe) if runs else []
+        seconds = (time.perf_counter() - start) / len(mine)
+        for line in mine:
+            line["seconds"] = seconds
+        for own, ended in zip(jobs.values(), fits, strict=True):
             for line, (fit, count) in zip(own, ended, strict=True):
-                edit = fit.head if learn == "whole head" else fit.rows
-                found.setdefault(split, []).append((line | {"clips": count, "seconds": seconds, "problem": ""}, edit))
-    return found
+                line |= {"edit": fit.head if method == "whole head" else fit.rows, "clips": count}
 
 
-def _scored(
-    edits: list[tuple[Line, Rows | Head | Scores | None]], ground: Ground, evaluator: Evaluator, targets: torch.Tensor
-) -> list[Line]:
-    fast = [i for i, (_, edit) in enumerate(edits) if isinstance(edit, Rows)]
-    heads = [ground.head.split(edits[i][0]["coarse"], edits[i][1]) for i in fast]
-    scores = dict(zip(fast, evaluator.score(heads, targets), strict=True))
-    lines = []
-    for i, (line, edit) in enumerate(edits):
+def _score(lines: list[Line], setting: Setting, evaluator: Evaluator) -> None:
+    """Score the edits of one category; those that changed its rows only are scored together."""
+    fast, targets = {}, setting.targets(lines[0]["coarse"])
+    for line in lines:
+        edit = line.pop("edit")
         if isinstance(edit, Head):
-            edit = evaluate(ground.head, edit, ground.features, targets)
-        lines.append(line | measured(scores.get(i, edit)))
-    return lines
+            edit = evaluate(setting.head, edit, setting.features, targets)
+        if isinstance(edit, Rows):
+            try:
+                head = setting.head.split(line["coarse"], edit)
+                fast.setdefault(line["split"], []).append((line, head))
+            except HeadError as error:
+                line["problem"], edit = str(error), None
+        if not isinstance(edit, Rows):
+            line |= measured(edit)
+    jobs = [([head for _, head in edits], targets) for edits in fast.values()]
+    for edits, scored in zip(fast.values(), evaluator.score_splits(jobs), strict=True):
+        for (line, _), scores in zip(edits, scored, strict=True):
+            line |= measured(scores)
 
 
 def _nature(method: Method) -> tuple[str, int]:
     """Initial rows and shots of a method: a zero-shot method has neither, and others say them."""
     return getattr(method, "initial", ""), getattr(method, "shots", 0)
+
+
+def _name_of(encode: Encode) -> str:
+    return getattr(encode, "name", None) or getattr(encode, "__name__", "own")
+
+
+def _distinct(what: str, values: Sequence) -> tuple:
+    values = tuple(values)
+    if not values or len(set(values)) < len(values):
+        raise CatsplitError(f"A sweep needs one or more different {what}, not {values}.")
+    return values
+
+
+def _digest(setting: Setting, benchmark: Benchmark) -> str:
+    """A short digest of all that the scores of a setting hang on, so that a change of it is noticed."""
+    head, features, splits = setting.head, setting.features, benchmark.splits
+    reads = getattr(setting.encode, "key", None)
+    if reads is None:
+        texts = [text for split in splits for text in (*split.subcategories, *split.modifiers)]
+        reads = embed(setting.encode, texts).numpy().tobytes().hex()
+    groups = {group: list(labels) for group, labels in setting.groups.items()}
+    asked = [(split.subcategories, split.modifiers) for split in splits]
+    words = [head.labels, features.paths, groups, dict(setting.modifiers), asked]
+    numbers = [head.weight, head.bias, *(setting.targets(split) for split in splits)]
+    return _hash([json.dumps(words), reads, *(one.numpy().tobytes() for one in numbers), features.features.tobytes()])
+
+
+def _hash(parts: Sequence[str | bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part.encode() if isinstance(part, str) else part).digest())
+    return digest.hexdigest()[:16]

@@ -13,20 +13,18 @@ It is how CLIP and its kin are compared in the paper (Liu & Doughty, ICLR 2026, 
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.metrics import Features, Scores, check_targets, probabilities, scores_of
+from catsplit.metrics import Scores, check_targets, probabilities, scores_of
 from catsplit.models.vision_language import VisionLanguage, load
 from catsplit.modifiers import Split, check_split
+from catsplit.rows import Features
 from catsplit.text import as_embeddings, embed
-
-if TYPE_CHECKING:
-    from catsplit.methods import Ground
 
 __all__ = ["VisionLanguage", "gated", "load", "method"]
 
@@ -95,14 +93,14 @@ def gated(
 
 def method(
     model: VisionLanguage, frames: Features, before: Before = "base"
-) -> Callable[["Ground", Split, int], Scores]:
+) -> Callable[[Any, Split, int], Scores]:
     """The baseline as a method of `catsplit.sweep`; it is the same for every seed.
 
     Args:
         frames: (N, n) or (N, V, n) of the clips that the sweep scores, in the order of their features.
     """
 
-    def score(ground: "Ground", split: Split, seed: int) -> Scores:
+    def score(ground: Any, split: Split, seed: int) -> Scores:
         texts, targets = embed(model.texts, split.subcategories), ground.targets(split)
         return gated(
             ground.head, split, ground.features, frames, texts, targets, scale=model.scale, before=before

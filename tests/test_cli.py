@@ -5,13 +5,13 @@ import pytest
 import torch
 from madeup import encode, world
 
-from catsplit import cli, text
-from catsplit.datasets import subjects
+from catsplit import cli, settingfile, text
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.methods import ALL_THE_DATA, VISION_LANGUAGE
 from catsplit.modifiers import groups_in
 from catsplit.results import read
+from catsplit.setting import Setting
 from catsplit.tables import text as tabletext
 from catsplit.taxonomy import Taxonomy
 
@@ -27,15 +27,14 @@ def stage(tmp_path, monkeypatch):
     """A made-up benchmark in Stage-Split's place; {part: world}."""
     parts = {part: world(tmp_path / f"bench-{part}", part=part) for part in "AB"}
 
-    def of_stage(part):
+    def of_stage(part, values, source):
         here = parts[part]
-        known = {"val": here.features}
-        return subjects.Subject(
-            "Made-up", here.benchmark, here.head,
-            lambda clips: known[clips] if isinstance(clips, str) else here.training(clips), {}, ("copies", "new rows"),
+        return Setting(
+            here.head, benchmark=here.benchmark, features=here.features, training=here.training,
+            encode=text.encoder("made-up"), name="Made-up",
         )  # fmt: skip
 
-    monkeypatch.setattr(subjects, "of_stage", of_stage)
+    monkeypatch.setattr(settingfile, "_of_stage", of_stage)
     return parts
 
 
@@ -90,7 +89,7 @@ def test_modifiers_that_are_given_win(files, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"coarse": "Puhsing"}, '"Puhsing" is none of the .* labels of this head: the nearest are "Pushing"'),
+        ({"coarse": "Puhsing"}, '"Puhsing" is none of the .* labels of this head .nearest: "Pushing"'),
         ({"new": NEW[:1]}, "two or more"),
         ({"new": (NEW[0], NEW[0])}, "twice|different"),
         ({"new": (NEW[0], " ")}, "empty|non-empty|a text"),
@@ -143,12 +142,11 @@ def test_labels_that_share_no_words_are_grouped_by_hand(tmp_path, capsys):
     assert "No two of the 2 labels" in error
 
 
-def test_groups_are_those_that_the_head_knows_and_the_rest_stand_alone(files):
+def test_groups_are_those_that_the_head_knows_and_other_fine_labels_stand_alone(files):
     taxonomy = files.benchmark.taxonomy
     groups = groups_in(files.head, taxonomy.groups)
-    assert groups == {name: list(labels) for name, labels in taxonomy.untouched_groups("A").items()} | {
-        label: [label] for label in ("Pushing", "Pulling")
-    }
+    # The concepts of part A are labels of the head, too: coarse ones, which are no groups of one.
+    assert groups == {name: list(labels) for name, labels in taxonomy.untouched_groups("A").items()}
     half = Taxonomy({"Rolling": (*taxonomy.groups["Rolling"], "Rolling away")}, {})
     with pytest.raises(CatsplitError, match='"Rolling away" of the group "Rolling" is no label'):
         groups_in(files.head, half.groups)
@@ -159,7 +157,7 @@ def test_groups_are_those_that_the_head_knows_and_the_rest_stand_alone(files):
 
 def test_a_sweep_of_both_parts_becomes_tables(stage, tmp_path, capsys):
     out = tmp_path / "results.csv"
-    options = ("--seeds", 0, 1, "--shots", 1, 2, "--initial", "coarse")
+    options = ("--seeds", 0, 1, "--shots", 1, 2, "--initial", "coarse", "--methods", "copies", "new rows")
     status, said, _ = run(capsys, "sweep", "stage", "--out", out, *options)
     assert status == 0
     assert f"catsplit tables {out}" in said
@@ -210,7 +208,7 @@ def test_a_sweep_or_table_that_cannot_be_made_says_why(stage, tmp_path, capsys, 
 
 
 def test_an_unknown_command_or_option_is_refused(capsys):
-    for arguments in (["spilt"], ["sweep", "stage"], ["sweep", "stage", "--shots", "many", "--out", "x"]):
+    for arguments in (["spilt"], ["sweep", "stage", "--shots", "many", "--out", "x"]):
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
         assert stop.value.code == 2

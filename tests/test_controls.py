@@ -128,10 +128,11 @@ def test_the_oracle_says_what_is_missing(head):
     features, targets = clips(head)
     with pytest.raises(HeadError, match='"s2" of "y0" has no training clip'):
         oracle(head, SPLIT, features, torch.where(targets == 11, 9, targets))
-    with pytest.raises(HeadError, match="Targets"):
+    with pytest.raises(CatsplitError, match="89 clips need targets of shape"):
         oracle(head, SPLIT, features[:-1], targets)
-    with pytest.raises(HeadError, match="Targets"):
-        oracle(head, SPLIT, features, targets + torch.tensor([3] + [0] * 89))
+    for wrong in (len(head) + 3, head.index("y0")):  # beyond the new rows; of the category that is split
+        with pytest.raises(CatsplitError, match=f"Clip number 0 has the target {wrong}"):
+            oracle(head, SPLIT, features, torch.tensor([wrong, *targets[1:].tolist()]))
     with pytest.raises(CatsplitError, match="shape"):
         oracle(head, SPLIT, features[..., :4], targets)
     with pytest.raises(HeadError, match='"y9"'):

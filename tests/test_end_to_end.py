@@ -116,14 +116,18 @@ def test_from_check_to_tables_with_a_kill_on_the_way(made, cache, tmp_path, monk
     assert "synthetic" not in text
     assert "### Published: zero-shot comparison" in text
 
-    # The same from nothing, without a kill: the same bytes.
+    # The same from nothing, without a kill, and named by a file: the same bytes.
     monkeypatch.setenv("CATSPLIT_CACHE", str(tmp_path / "anew"))
-    assert run(capsys, "extract", ssv2.annotations, *by)[0] == 0
-    assert run(capsys, *sweep, tmp_path / "anew.csv")[0] == 0
+    names = {"benchmark": ssv2.annotations, "videos": ssv2.videos, "model": model, "results": "anew.csv"}
+    setting = tmp_path / "ssv2.toml"
+    setting.write_text("seeds = [0, 1]\n" + "".join(f'{key} = "{value}"\n' for key, value in names.items()))
+    assert run(capsys, "check", "--setting", setting)[0] == 1
+    assert run(capsys, "extract", "--setting", setting)[0] == 0
+    assert run(capsys, "sweep", "--setting", setting, "--initial", "coarse", "alignment")[0] == 0
     # Of the validation clips; of the training clips drawn; and of those drawn in place of a broken one.
     assert len(files(cache, "features.npy")) == 3
     assert files(cache, "features.npy") == files(tmp_path / "anew", "features.npy")
-    assert run(capsys, "tables", tmp_path / "anew.csv", "--out", tmp_path / "again")[0] == 0
+    assert run(capsys, "tables", "--setting", setting, "--out", tmp_path / "again")[0] == 0
     assert files(tmp_path / "again", "*") == files(tmp_path / "tables", "*")
 
 
@@ -138,8 +142,7 @@ def test_a_model_with_its_labels_in_another_order_is_refused(made, cache, tmp_pa
     names["0"], names["1"] = names["1"], names["0"]
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
     given = (ssv2.annotations, "--videos", ssv2.videos, "--model", tmp_path / "model")
-    with pytest.warns(UserWarning, match="no preprocessor"):
-        status, _, error = run(capsys, "sweep", *given, "--methods", "copies", "--out", tmp_path / "x.csv")
+    status, _, error = run(capsys, "sweep", *given, "--methods", "copies", "--out", tmp_path / "x.csv")
     assert status == 1
     assert "row 0" in error
     assert not (tmp_path / "x.csv").exists()

@@ -168,7 +168,8 @@ def test_leaving_c_out_of_the_softmax_is_zeroing_and_renormalising():
     p = by_hand.double().softmax(-1)
     p[..., 2] = 0
     p = (p / p.sum(-1, keepdim=True)).mean(1)
-    ours = probabilities(head, features, ["y2"], chunk=9)
+    ours = head.probabilities(features, ["y2"], chunk=9)
+    assert torch.equal(ours, probabilities(head, features, ["y2"]))
     assert torch.allclose(ours.double(), p, atol=1e-6)
     assert (ours[:, 2] == 0).all()
 

@@ -8,18 +8,19 @@ import pytest
 import torch
 from madeup import encode, world
 
-from catsplit import controls, metrics, sweepinputs
+from catsplit import alignment, controls, metrics
 from catsplit import methods as known
 from catsplit.alignment import fit, ridge
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.features import FeatureSet
-from catsplit.head import Head
+from catsplit.head import Head, Rows
 from catsplit.lowshot import Recipe, Run, finetune, hold_out, sample
 from catsplit.models.method import WholeModel
 from catsplit.models.whole import finetune_model
 from catsplit.modifiers import Dictionary
 from catsplit.results import COLUMNS, IDENTITY, read
 from catsplit.retrieval import retrieve
+from catsplit.setting import Setting
 from catsplit.shots import TrainingClips
 from catsplit.sweep import sweep
 from catsplit.text import TextEncoder
@@ -37,9 +38,16 @@ def here(tmp_path):
     return world(tmp_path / "bench")
 
 
-def run(here, **options):
-    options = {"encode": encode, "seeds": (0, 1), "progress": False, "recipe": SHORT} | options
-    return sweep(here.benchmark, here.head, here.features, **options)
+def setting_of(here, training=None, encode=encode):
+    return Setting(
+        here.head, benchmark=here.benchmark, features=here.features, training=training, encode=encode, seeds=(0, 1)
+    )
+
+
+def run(here, training=None, encode=encode, **options):
+    several = isinstance(encode, dict)
+    options = {"progress": False, "recipe": SHORT} | options | ({"encode": encode} if several else {})
+    return sweep(setting_of(here, training, *() if several else (encode,)), **options)
 
 
 def numbers(table):
@@ -116,7 +124,7 @@ def test_every_low_shot_line_is_that_run_by_itself(here, learn):
     table = run(here, methods=[learn], initial=starts, shots=(1, 3), training=here.training)
     b, head = here.benchmark, here.head
     assert len(table) == len(b.splits) * len(starts) * 2 * 2
-    ground = known.Ground(head, b.taxonomy.untouched_groups("A"), b.taxonomy.modifiers, encode, (0, 1))
+    setting = setting_of(here)
     for split in b.splits:
         ft = b.ft_set(split.coarse)
         features, targets = here.training(list(ft["path"])).features, torch.tensor(ft["row"].to_numpy())
@@ -124,7 +132,7 @@ def test_every_low_shot_line_is_that_run_by_itself(here, learn):
             for shots in (1, 3):
                 for seed in (0, 1):
                     clips = sample(head, split, targets, shots, seed=seed)
-                    one = Run(known.INITIAL[start](ground, split, seed), seed, clips)
+                    one = Run(known.INITIAL[start](setting, split, seed), seed, clips)
                     done = finetune(head, split, features, targets, [one], learn=learn, recipe=SHORT)[0]
                     found = line(table, coarse=split.coarse, initial=start, shots=shots, seed=seed)
                     assert_same(found, alone(here, split, done.head))
@@ -154,13 +162,13 @@ def test_wordings_change_the_words_and_nothing_else(here):
     both = [numbers(table[(table.wording == w) & (table.method == "copies")]) for w in ("exact", "other")]
     pd.testing.assert_frame_equal(*(t.drop(columns=["wording", "key"]).reset_index(drop=True) for t in both))
     assert set(table[table.wording == "other"]["coarse"]) == {"Pushing", "Pulling"}
-    assert len(set(table["key"])) == 4  # two splits, two wordings
+    assert len(set(table["key"])) == 2
     assert (table["known"] == 1).all()
 
 
 def test_the_alignment_is_fitted_once_for_all_splits_seeds_and_wordings(here, monkeypatch):
     fits = []
-    monkeypatch.setattr(known.aligned, "fit", lambda *args, **kw: fits.append(kw["seeds"]) or fit(*args, **kw))
+    monkeypatch.setattr(alignment, "fit", lambda *args, **kw: fits.append(kw["seeds"]) or fit(*args, **kw))
     run(here, wordings=("exact", "other"), methods=["alignment", "new rows"], seeds=(3, 1, 4), training=here.training)
     assert fits == [(3, 1, 4)]
 
@@ -181,15 +189,15 @@ def test_encoders_are_told_apart(here):
 def test_methods_of_ones_own_answer_rows_heads_or_scores(here):
     seen = []
 
-    def rows(ground, split, seed):
-        return controls.copies(ground.head, split, seed=seed)
+    def rows(setting, split, seed):
+        return controls.copies(setting.head, split, seed=seed)
 
-    def head(ground, split, seed):
-        return ground.head.split(split.coarse, rows(ground, split, seed))
+    def head(setting, split, seed):
+        return setting.head.split(split.coarse, rows(setting, split, seed))
 
-    def scores(ground, split, seed):
+    def scores(setting, split, seed):
         seen.append((split.coarse, seed))
-        return metrics.evaluate(ground.head, head(ground, split, seed), ground.features, ground.targets(split))
+        return metrics.evaluate(setting.head, head(setting, split, seed), setting.features, setting.targets(split))
 
     table = run(here, methods={"rows": rows, "head": head, "scores": scores, "copies": None})
     values = [table[table.method == m]["generality"].tolist() for m in ("rows", "head", "scores", "copies")]
@@ -198,10 +206,10 @@ def test_methods_of_ones_own_answer_rows_heads_or_scores(here):
 
 
 def test_an_edit_that_cannot_be_made_is_told_and_the_others_go_on(here):
-    def fails(ground, split, seed):
+    def fails(setting, split, seed):
         if split.coarse == "Pushing":
             raise HeadError("No donor is large enough.")
-        return controls.copies(ground.head, split, seed=seed)
+        return controls.copies(setting.head, split, seed=seed)
 
     with pytest.warns(UserWarning, match="2 edits can't be made .* No donor is large enough"):
         table = run(here, methods={"fails": fails})
@@ -209,6 +217,41 @@ def test_an_edit_that_cannot_be_made_is_told_and_the_others_go_on(here):
     assert bad["generality"].isna().all()
     assert (bad["problem"] == "No donor is large enough.").all()
     assert table[table["coarse"] == "Pulling"]["generality"].notna().all()
+
+
+def test_an_edit_is_refused_in_the_same_way_wherever_it_fails(here, monkeypatch):
+    """In its rows, in what low-shot methods begin with, or where the head takes them: a line, and the others go on."""
+
+    def no_start(setting, split, seed):
+        raise HeadError("No start.")
+
+    monkeypatch.setitem(known.INITIAL, "retrieval", no_start)
+    wide = {"wide": lambda setting, split, seed: Rows({label: torch.zeros(3) for label in split.subcategories})}
+    with pytest.warns(UserWarning, match="8 edits can't be made"):
+        table = run(
+            here, methods={**wide, "new rows": None}, initial=("coarse", "retrieval"), training=here.training
+        )
+    problems = table.groupby(["method", "initial"])["problem"].unique()
+    assert problems["new rows", "retrieval"].tolist() == ["No start."]
+    assert all("must have shape (16,)" in text for text in problems["wide", ""])
+    assert table.loc[table["initial"] == "coarse", "generality"].notna().all()
+
+
+def test_a_method_of_ones_own_may_ask_for_any_training_clips(here):
+    def mine(setting, split, seed):
+        features, targets = setting.training_clips.everything(split)
+        assert len(features) == len(targets) == 6 * 13
+        return controls.copies(setting.head, split, seed=seed)
+
+    assert run(here, methods={"mine": mine}, training=here.training)["generality"].notna().all()
+
+
+def test_several_settings_are_one_table(tmp_path):
+    parts = {part: setting_of(world(tmp_path / part / "bench", part=part)) for part in "AB"}
+    options = {"methods": ["copies", "alignment"], "progress": False}
+    table = sweep(parts, **options)
+    apart = [sweep(part, **options) for part in parts.values()]
+    pd.testing.assert_frame_equal(numbers(table), numbers(pd.concat(apart, ignore_index=True)))
 
 
 def test_clips_that_were_skipped_are_left_out(here):
@@ -239,9 +282,9 @@ def test_the_file_holds_the_table_to_the_last_bit(here, tmp_path):
 def test_what_is_there_is_not_done_again(here, tmp_path):
     out, calls = tmp_path / "table.csv", []
 
-    def counted(ground, split, seed):
+    def counted(setting, split, seed):
         calls.append((split.coarse, seed))
-        return controls.copies(ground.head, split, seed=seed)
+        return controls.copies(setting.head, split, seed=seed)
 
     first = run(here, out=out, methods={"mine": counted})
     again = run(here, out=out, methods={"mine": counted, "copies": None}, seeds=(0, 1, 2))
@@ -253,10 +296,10 @@ def test_what_is_there_is_not_done_again(here, tmp_path):
 def test_a_sweep_that_was_stopped_goes_on_and_ends_with_the_same_table(here, tmp_path):
     out, whole = tmp_path / "table.csv", run(here, methods=["copies", "retrieval", "alignment"])
 
-    def stops(ground, split, seed):
+    def stops(setting, split, seed):
         if split.coarse == here.benchmark.splits[1].coarse:
             raise KeyboardInterrupt
-        return known.COMPARED["copies"](ground, split, seed)
+        return known.COMPARED["copies"](setting, split, seed)
 
     with pytest.raises(KeyboardInterrupt):
         run(here, out=out, methods={"copies": stops, "retrieval": None, "alignment": None})
@@ -304,10 +347,10 @@ def test_an_encoder_is_known_by_its_key(here, tmp_path):
 
 
 def test_a_second_sweep_keeps_away_from_the_file(here, tmp_path):
-    def nested(ground, split, seed):
+    def nested(setting, split, seed):
         with pytest.raises(CatsplitError, match=r"Another sweep is writing .*t\.csv"):
             run(here, out=tmp_path / "t.csv", methods=["copies"])
-        return controls.copies(ground.head, split, seed=seed)
+        return controls.copies(setting.head, split, seed=seed)
 
     run(here, out=tmp_path / "t.csv", methods={"nested": nested})
     run(here, out=tmp_path / "t.csv", methods=["copies"])
@@ -364,11 +407,6 @@ def test_clips_without_features_are_refused(here):
     here.features = FeatureSet(here.features.features[1:], here.features.paths[1:])
     with pytest.raises(CatsplitError, match="has no features"):
         run(here)
-
-
-def test_stage_split_says_that_it_is_synthetic(tmp_path):
-    assert sweepinputs.name_of(world(tmp_path / "stage-split-1").benchmark) == "Stage-Split (synthetic)"
-    assert sweepinputs.name_of(world(tmp_path / "SSv2-Split").benchmark) == "SSv2-Split"
 
 
 # The whole model

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,6 @@ from catsplit.training.recipe import PUBLISHED, Recipe
 if TYPE_CHECKING:
     from catsplit.backbones import ModuleBackbone
     from catsplit.benchmark import Benchmark
-    from catsplit.methods import Ground
 
 
 class WholeModel:
@@ -52,13 +51,13 @@ class WholeModel:
         self._recipe, self._batch = recipe, batch
         self._known: dict[tuple[str, int], Scores] = {}
 
-    def __call__(self, ground: "Ground", split: Split, seed: int) -> Scores:
+    def __call__(self, ground: Any, split: Split, seed: int) -> Scores:
         # Nothing here reads a label, so that all wordings of a split share one fit.
         if (split.coarse, seed) not in self._known:
             self._known[split.coarse, seed] = self._fit(ground, split, seed)
         return self._known[split.coarse, seed]
 
-    def _fit(self, ground: "Ground", split: Split, seed: int) -> Scores:
+    def _fit(self, ground: Any, split: Split, seed: int) -> Scores:
         source = TrainingClips(self._benchmark, ground.head, None)
         names, targets = source.clips_of(split.coarse)
         chosen, held = source.draw(split, self.shots, seed)

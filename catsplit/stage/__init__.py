@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from catsplit.benchmark import Benchmark
     from catsplit.features import FeatureSet
     from catsplit.head import Head
+    from catsplit.models.base import BaseModel
     from catsplit.stage.network import StageNet
     from catsplit.video import Sampling
 
 __all__ = [
     "MOTION_KINDS",
+    "NAME",
     "NOVEL_CATEGORIES",
     "PARTS",
     "STATE_KINDS",
@@ -41,11 +43,13 @@ __all__ = [
     "head",
     "load",
     "measured",
+    "model",
     "prepare",
     "sampling",
     "taxonomy",
 ]
 
+NAME = "Stage-Split (synthetic)"
 WORDINGS = ("exact", "paraphrased")
 NOVEL_CATEGORIES = tuple(action.label for action in ACTIONS if action.family in NOVEL)
 
@@ -104,6 +108,13 @@ def backbone(part: str) -> "Backbone":
     whole = classifier(part)
     dim, name = whole.head.in_features, f"stage-{part.lower()}"
     return from_module(whole, dim, name=name, method="features", transform=_as_they_are)
+
+
+def model(part: str) -> "BaseModel":
+    """The shipped base classifier of `part`, taken apart into its backbone and its head."""
+    from catsplit.models.base import BaseModel
+
+    return BaseModel(f"stage-{part.lower()}", backbone(part), head(part), sampling())
 
 
 def card(part: str) -> dict:

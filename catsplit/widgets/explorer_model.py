@@ -20,11 +20,11 @@ from catsplit.evaluator import Evaluator
 from catsplit.features import FeatureSet
 from catsplit.gallery import Film, film
 from catsplit.head import Head, Rows
-from catsplit.methods import ZERO_SHOT, Ground
+from catsplit.methods import ZERO_SHOT
 from catsplit.metrics import probabilities, targets_of
 from catsplit.modifiers import Split, strengthened
+from catsplit.setting import Setting
 from catsplit.shots import TrainingClips
-from catsplit.sweepinputs import reopened
 from catsplit.text import Encode
 from catsplit.training.recipe import PUBLISHED
 from catsplit.video import read_frames
@@ -130,9 +130,8 @@ class Model:
         wordings: Sequence[str] = ("exact", "paraphrased"),
     ) -> None:
         self.benchmark, self.head = benchmark, head
-        self.known = {w: {s.coarse: s for s in reopened(benchmark, w).splits} for w in wordings}
-        taxonomy = benchmark.taxonomy
-        self.ground = Ground(head, taxonomy.untouched_groups(benchmark.part), taxonomy.modifiers, encode, SEEDS)
+        self.ground = Setting(head, benchmark=benchmark, encode=encode, seeds=SEEDS)
+        self.known = {w: {s.coarse: s for s in self.ground.worded(w).splits} for w in wordings}
         self.training = TrainingClips(benchmark, head, training)
         self._evaluator, self._features = Evaluator(head, features.features), features
         self._made: dict[Choice, Result] = {}

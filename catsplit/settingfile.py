@@ -1,0 +1,208 @@
+"""Settings by name: those of Stage-Split, or of the benchmark that a small TOML file describes.
+
+    benchmark = "data/SSv2-Split"          # paths are relative to the file
+    parts = ["A", "B"]
+    videos = "data/videos/ssv2"
+    model = "mvd-{part}.pth"
+    positions = "mvd"
+    device = "cuda"
+    encoder = "ViT-L-14/openai"
+
+All that can be wrong with it is said before a model or a clip is loaded.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from catsplit import stage
+from catsplit.backbones import accelerated
+from catsplit.benchmark import Benchmark
+from catsplit.errors import CatsplitError, choices
+from catsplit.setting import Setting, check_labels
+from catsplit.text import encoder
+from catsplit.video import PRESETS
+
+if TYPE_CHECKING:
+    from catsplit.models.base import BaseModel
+
+FILE, VARIABLE = "catsplit.toml", "CATSPLIT_SETTING"
+STAGE = "stage"
+KEYS = (
+    "benchmark", "parts", "videos", "model", "positions", "preset", "device", "encoder", "vision_language", "seeds",
+    "results",
+)  # fmt: skip
+PATHS = ("benchmark", "videos", "model", "results")
+OF_A_FOLDER = ("videos", "model", "positions", "preset", "vision_language")
+POSITIONS = ("mvd", "videomae")
+WEIGHTS = (".bin", ".ckpt", ".pt", ".pth", ".pyth", ".safetensors")
+
+
+def settings(file: str | Path | None = None, **named: object) -> dict[str, Setting]:
+    """{part: setting} of the benchmark that a file names, or of Stage-Split.
+
+    Args:
+        file: a TOML file with some of `KEYS`. If neither a file nor a benchmark is named, it is the one that the
+            variable CATSPLIT_SETTING names, or catsplit.toml in the current folder, or none.
+        **named: values that take the place of the file's.
+
+    Raises:
+        CatsplitError: the file can't be read or has a key or a value that can't be; a folder or model isn't there;
+            a model isn't that part's; a device isn't there.
+    """
+    values, source = named_in(file, named)
+    parts = values.get("parts") or (stage.PARTS if values["benchmark"] == STAGE else ["A"])
+    opened = _of_stage if values["benchmark"] == STAGE else _of_folder
+    return {part: opened(part, values, source) for part in parts}
+
+
+def named_in(file: str | Path | None, named: Mapping[str, object]) -> tuple[dict[str, Any], str]:
+    """The checked values of a file and of what is named beside it, and where they come from.
+
+    Raises:
+        CatsplitError: as for `settings`, as far as the values tell.
+    """
+    if file is None and "benchmark" not in named:
+        file = os.environ.get(VARIABLE) or (FILE if Path(FILE).is_file() else None)
+    source, values = str(file or "The setting"), dict(named)
+    if file is not None:
+        folder = Path(file).expanduser().resolve().parent
+        values = {key: _absolute(key, value, folder) for key, value in _read(Path(file).expanduser()).items()} | values
+    _check_values(values, source)
+    values = {"benchmark": STAGE} | values
+    if values["benchmark"] == STAGE:
+        wrong = [key for key in OF_A_FOLDER if key in values]
+        if values.get("device", "cpu") != "cpu":
+            wrong.append("device")
+        if wrong:
+            raise CatsplitError(f'{source}: Stage-Split brings its own {wrong[0]}: leave "{wrong[0]}" out.')
+    check_device(values.get("device", "cpu"))
+    if (preset := values.get("preset")) and preset not in PRESETS:
+        raise CatsplitError(f'{source}: there are no views "{preset}" ({choices(preset, tuple(PRESETS))}).')
+    return values, source
+
+
+def check_device(name: str) -> None:
+    """Raise CatsplitError for a device that isn't there."""
+    there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    if name not in (*there, *(kind.split(":")[0] for kind in there)):
+        raise CatsplitError(f'There is no device "{name}" on this machine ({choices(name, there)}).')
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise CatsplitError(f"Can't read the setting {file} ({(error.strerror or str(error)).lower()}).") from error
+    except ValueError as error:
+        raise CatsplitError(f"{file} isn't valid TOML: {error}.") from error
+
+
+def _absolute(key: str, value: object, folder: Path) -> object:
+    """A path in a file is relative to that file; a model may be a name on a hub, the benchmark that of Stage-Split."""
+    if key not in PATHS or not isinstance(value, str) or (key == "benchmark" and value == STAGE):
+        return value
+    path = folder / Path(value).expanduser()
+    if key == "model" and path.suffix not in WEIGHTS and not any(path.parent.glob(path.name.replace("{part}", "*"))):
+        return value
+    return str(path)
+
+
+def _check_values(values: Mapping[str, object], source: str) -> None:
+    for key, value in values.items():
+        if key not in KEYS:
+            raise CatsplitError(f'{source}: a setting has no key "{key}" ({choices(key, tuple(KEYS))}).')
+        what, wanted, single = {
+            "parts": ('a list of texts such as ["A", "B"]', list, str),
+            "seeds": ("a list of different whole numbers such as [0, 1, 2]", list, int),
+        }.get(key, ("a text", str, str))
+        items = list(value) if wanted is list and isinstance(value, (list, tuple)) else [value]
+        good = isinstance(value, (list, tuple) if wanted is list else str) and all(type(one) is single for one in items)
+        if not good or not all(items) and single is str or not items or len(set(items)) < len(items):
+            raise CatsplitError(f'{source}: "{key}" must be {what}, not {value!r}.')
+
+
+def _reader(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What text encoder and seeds a setting has, as `Setting` takes them."""
+    given = {"seeds": values["seeds"]} if "seeds" in values else {}
+    return given | ({"encode": encoder(values["encoder"])} if "encoder" in values else {})
+
+
+def _of_stage(part: str, values: Mapping[str, Any], source: str) -> Setting:
+    def see(setting: Setting) -> tuple:
+        from catsplit.stage import captions
+
+        return captions.load(), captions.frames(setting.features.paths).features
+
+    return Setting(
+        benchmark=stage.load(part), name=stage.NAME, model=lambda: stage.model(part), prepare=stage.prepare, see=see,
+        small=True, **_reader(values),
+    )  # fmt: skip
+
+
+def _of_folder(part: str, values: Mapping[str, Any], source: str) -> Setting:
+    for key in ("videos", "model"):
+        if key not in values:
+            raise CatsplitError(
+                f'Features of {values["benchmark"]} need its videos and a classifier: give "{key}" in a setting, or '
+                f"--{key}."
+            )
+    benchmark = Benchmark.open(values["benchmark"], part, videos=values["videos"])
+    name, device = values["model"].replace("{part}", part), values.get("device", "cpu")
+    load = _model(name, benchmark, values.get("positions"))
+
+    def model() -> "BaseModel":
+        base = load()
+        return dataclasses.replace(
+            base,
+            backbone=base.backbone if device == "cpu" else accelerated(base.backbone, device),
+            sampling=PRESETS[values["preset"]] if "preset" in values else base.sampling,
+        )
+
+    def see(setting: Setting) -> tuple:
+        from catsplit import vlm
+        from catsplit.models import xclip
+
+        wanted = values["vision_language"]
+        if "xclip" in wanted.lower():
+            # Its texts depend on the video, so that all of them have to be known when videos are embedded.
+            splits = [split for wording in setting.wordings for split in setting.worded(wording).splits]
+            texts = dict.fromkeys(text for split in splits for text in split.subcategories)
+            seeing = xclip.load(wanted, list(texts), device=device)
+        else:
+            seeing = vlm.load(wanted, device=device)
+        return seeing, seeing.embed(setting.features.paths, benchmark.path).features
+
+    return Setting(
+        benchmark=benchmark, model=model, see=see if "vision_language" in values else None, **_reader(values)
+    )
+
+
+def _model(name: str, benchmark: Benchmark, positions: str | None) -> Callable[[], "BaseModel"]:
+    """What loads the model of a part; raises CatsplitError, before it is loaded, for one that isn't that part's."""
+    if Path(name).suffix in WEIGHTS or Path(name).expanduser().is_file():
+        from catsplit.models.checkpoints import read_head
+        from catsplit.models.videomae import load_checkpoint
+
+        if positions not in POSITIONS:
+            raise CatsplitError(f'{name} doesn\'t tell its positions: give "positions", {" or ".join(POSITIONS)}.')
+        read_head(name, benchmark.labels, "head")
+        return lambda: load_checkpoint(name, benchmark.labels, positions=positions)
+    from transformers import AutoConfig
+
+    from catsplit.models.hub import load_transformers
+    from catsplit.sources import reachable
+
+    with reachable(name):
+        names = AutoConfig.from_pretrained(Path(name).expanduser() if Path(name).expanduser().is_dir() else name)
+    own = tuple(names.id2label[row] for row in sorted(names.id2label))
+    # Where the model names its rows itself, its word counts; else their number does.
+    known = bool(set(own) & set(benchmark.labels))
+    check_labels(benchmark, own if known else (*benchmark.labels[: len(own)], *own[len(benchmark.labels) :]), name)
+    return lambda: load_transformers(name, None if known else benchmark.labels)
