@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
-from transformers import VideoMAEConfig, VideoMAEForPreTraining
+from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
 
 from catsplit import cli
 from catsplit.benchmark import Benchmark
@@ -307,7 +307,7 @@ def test_a_stopped_training_ends_with_the_same_weights(benchmark, start, tmp_pat
     assert not (out / "config.json").exists()
     (out / "checkpoints" / "checkpoint-9").mkdir()  # what one leaves who is killed while it writes
     with monkeypatch.context() as patch:
-        patch.setattr(finetune, "_finish", get_killed)
+        patch.setattr(VideoMAEForVideoClassification, "save_pretrained", get_killed)
         with pytest.raises(KeyboardInterrupt):
             trained(benchmark, start, out, recipe=recipe)
     trained(benchmark, start, out, recipe=recipe)
@@ -322,7 +322,7 @@ def test_a_stopped_training_ends_with_the_same_weights(benchmark, start, tmp_pat
     assert len(seen) == 54, "once more, it is done"
 
 
-def get_killed(*inputs):
+def get_killed(*inputs, **named):
     raise KeyboardInterrupt
 
 
@@ -402,15 +402,15 @@ def damaged(benchmark, tmp_path):
 def test_clips_that_can_not_be_read_are_told_before_the_first_step(damaged, start, tmp_path):
     broken, names = damaged
     options = {"recipe": PLAIN, "min_frames": 4}
-    with pytest.raises(ClipError, match="3 of the 13 training clips of part A can't be trained with.*--skip") as caught:
+    with pytest.raises(ClipError, match="2 more of 13 can't be used: .*--skip") as caught:
         trained(broken, start, tmp_path / "out", **options)
     assert names[0] in str(caught.value)
     assert "\n" not in str(caught.value)
-    with pytest.warns(UserWarning, match="3 of the 13 training clips of part A .* are left out"):
+    with pytest.warns(UserWarning, match="2 more of 13 .* are left out"):
         out = trained(broken, start, tmp_path / "out", on_error="skip", **options)
     assert list(card(out)["left out"]) == names
     assert "too short: it has 3 frames, not 4" in card(out)["left out"][names[2]]
-    with pytest.warns(UserWarning, match="2 of the 13"):  # short clips repeat frames, if nothing else is asked for
+    with pytest.warns(UserWarning, match="1 more of 13"):  # short clips repeat frames, if nothing else is asked for
         trained(broken, start, tmp_path / "all", recipe=PLAIN, on_error="skip")
 
 
