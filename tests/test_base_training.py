@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import re
 import socket
-from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ from clipfiles import write_clip
 from madeup import world
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from test_videomae import authors
 from torch import nn
 from torch.nn import functional as F
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification
@@ -58,16 +58,11 @@ def benchmark(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def network(benchmark):
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
     with torch.random.fork_rng():
         torch.manual_seed(4)
-        return videomae.network(benchmark.labels, positions="mvd", **TINY)
-
-
-@pytest.fixture(scope="module")
-def start(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("start")
-    network.save_pretrained(folder)
+        videomae.network("ab", positions="mvd", **TINY).save_pretrained(folder)
     return folder
 
 
@@ -425,48 +420,10 @@ def test_the_command_trains_and_tells_its_errors(benchmark, start, tmp_path, cap
 
 # What can be started from
 
-THEIRS = {
-    "videomae.embeddings.patch_embeddings.projection": "patch_embed.proj", "layernorm_before": "norm1",
-    "layernorm_after": "norm2", "attention.output.dense": "attn.proj", "intermediate.dense": "mlp.fc1",
-    "output.dense": "mlp.fc2", "videomae.encoder.layer": "blocks",
-}  # fmt: skip
-
-
-def authors_weights(network):
-    """A network's encoder under the keys of VideoMAE's and MVD's authors, written here by their description."""
-    state, found = network.state_dict(), {}
-    for name, weight in state.items():
-        if re.match("fc_norm|classifier", name) or re.search(r"attention\.attention\.(key|value)", name):
-            continue
-        if block := re.match(r"videomae\.encoder\.layer\.(\d+)\.attention\.attention\.query\.(weight|bias)", name):
-            key = f"blocks.{block[1]}.attn"
-            if block[2] == "bias":
-                found[f"{key}.q_bias"], found[f"{key}.v_bias"] = weight, state[name.replace("query", "value")]
-            else:
-                parts = [state[name.replace("query", part)] for part in ("query", "key", "value")]
-                found[f"{key}.qkv.weight"] = torch.cat(parts)
-            continue
-        for mine, theirs in THEIRS.items():
-            name = name.replace(mine, theirs)
-        found[name] = weight
-    return found
-
-
-@pytest.fixture(scope="module")
-def authors():
-    """A network of the smallest width that the authors have, with biases that aren't zero."""
-    with torch.random.fork_rng():
-        torch.manual_seed(6)
-        network = videomae.network(["x", "y"], positions="mvd", depth=1)
-        for parameter in network.parameters():
-            nn.init.normal_(parameter, std=0.05)
-    return network
-
-
 LABELS = ("left", "right", "up")
 MVD = {
     "norm.weight": torch.ones(384), "mask_token_img": torch.zeros(1, 1, 384),
-    "decoder_img.blocks.0.norm1.bias": torch.zeros(384),
+    "decoder_img.blocks.0.norm1.bias": torch.zeros(384), "pos_embed": videomae.mvd_positions(8, 14, 14, 384)[None],
 }  # fmt: skip
 VIDEOMAE = {
     "encoder.norm.weight": torch.ones(384), "decoder.blocks.7.norm1.bias": torch.zeros(192),
@@ -474,41 +431,41 @@ VIDEOMAE = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def state(monkeypatch):
+    """The authors' weights of a network of ViT-S's width, but of one block."""
+    monkeypatch.setitem(videomae.SIZES, 384, (1, 6))
+    return authors(384, 1, 3)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(("kind", "prefix", "extra"), [("mvd", "", MVD), ("videomae", "encoder.", VIDEOMAE)])
-def test_checkpoints_of_pretraining_give_the_encoder(authors, tmp_path, kind, prefix, extra):
-    state, path, frames = authors_weights(authors), tmp_path / "checkpoint-399.pth", torch.randn(1, 16, 3, 224, 224)
-    theirs = deepcopy(authors).eval()
-    videomae.as_published(theirs, kind)
-    if kind == "mvd":
-        state["pos_embed"] = theirs.videomae.embeddings.position_embeddings
-    torch.save({"model": {prefix + key: weight for key, weight in state.items()} | extra, "epoch": 399}, path)
-    found = load_pretrained(path, LABELS, positions=kind).eval()
+def test_checkpoints_of_pretraining_give_the_encoder(state, tmp_path, kind, prefix, extra):
+    torch.save({"model": state}, tmp_path / "finetuned.pth")
+    encoder = {prefix + key: weight for key, weight in state.items() if not re.match("head|fc_norm", key)}
+    path = tmp_path / "checkpoint-399.pth"
+    torch.save({"model": encoder | extra, "epoch": 399}, path)
+    theirs = videomae.load_checkpoint(tmp_path / "finetuned.pth", LABELS, positions=kind).backbone.module.model
+    found, frames = load_pretrained(path, LABELS, positions=kind).eval(), torch.randn(1, 16, 3, 224, 224)
     expected = theirs.videomae(frames).last_hidden_state
-    assert torch.allclose(found.videomae(frames).last_hidden_state, expected, atol=1e-4)
+    assert torch.allclose(found.videomae(frames).last_hidden_state, expected, atol=1e-5)
     assert found.classifier.weight.shape == (3, 384)
     assert 0 < found.classifier.weight.abs().max() < 1e-4
     assert found.config.id2label == dict(enumerate(LABELS))
-    if kind == "mvd":
-        with pytest.raises(CatsplitError, match="positions.*aren't those of videomae"):
-            load_pretrained(path, LABELS, positions="videomae")
 
 
 @torch.no_grad()
 def test_a_pretrained_model_of_transformers_gives_the_encoder(tmp_path):
     config = VideoMAEConfig(
-        image_size=32, patch_size=16, num_frames=4, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, decoder_num_attention_heads=2, decoder_hidden_size=16, decoder_num_hidden_layers=1,
-        decoder_intermediate_size=32, use_mean_pooling=False,
+        image_size=32, num_frames=4, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        decoder_num_attention_heads=2, decoder_hidden_size=16, decoder_num_hidden_layers=1, use_mean_pooling=False,
     )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        theirs = VideoMAEForPreTraining(config).eval()
+    theirs, frames = VideoMAEForPreTraining(config).eval(), torch.randn(2, 4, 3, 32, 32)
     theirs.save_pretrained(tmp_path)
-    found, frames = load_pretrained(tmp_path, LABELS).eval(), torch.randn(2, 4, 3, 32, 32)
+    found = load_pretrained(tmp_path, LABELS).eval()
     hidden = theirs.videomae.encoder(theirs.videomae.embeddings(frames, None)).last_hidden_state
     assert torch.allclose(found.videomae(frames).last_hidden_state, hidden, atol=1e-5)
-    assert torch.allclose(found.fc_norm(hidden.mean(1)) @ found.classifier.weight.T, found(frames).logits, atol=1e-7)
+    assert torch.allclose(found.classifier(found.fc_norm(hidden.mean(1))), found(frames).logits, atol=1e-6)
     lost = load_file(tmp_path / "model.safetensors")
     del lost["videomae.encoder.layer.1.layernorm_after.bias"]
     save_file(lost, tmp_path / "model.safetensors", {"format": "pt"})
@@ -516,37 +473,37 @@ def test_a_pretrained_model_of_transformers_gives_the_encoder(tmp_path):
         load_pretrained(tmp_path, LABELS)
 
 
-def test_other_labels_make_another_head_even_if_they_are_as_many(network, benchmark, tmp_path):
-    network = deepcopy(network)
-    nn.init.ones_(network.classifier.weight)
-    network.save_pretrained(tmp_path)
+def test_other_labels_make_another_head_even_if_they_are_as_many(start, benchmark, tmp_path):
+    trained = load_pretrained(start, benchmark.labels)
+    nn.init.ones_(trained.classifier.weight)
+    trained.save_pretrained(tmp_path)
     heads = [load_pretrained(tmp_path, benchmark.labels, seed=seed).classifier.weight for seed in (0, 0, 1)]
     assert heads[0].abs().max() < 1e-4
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
 
 
-def test_models_that_can_not_be_started_from_are_one_sentence(authors, tmp_path):
-    state = authors_weights(authors)
-    for name, weights in (
-        ("good", state),
-        ("lost", {key: weight for key, weight in state.items() if "fc2.bias" not in key}),
-        ("wide", state | {"patch_embed.proj.weight": torch.zeros(100, 3, 2, 16, 16)}),
-        ("long", state | {"blocks.0.mlp.fc2.bias": torch.zeros(9)}),
-        ("none", {"a": torch.zeros(1)}),
-    ):
-        torch.save({"model": weights}, tmp_path / f"{name}.pth")
-    (tmp_path / "bert").mkdir()
-    (tmp_path / "bert" / "config.json").write_text('{"model_type": "bert"}')
-    for begin, positions, message in (
-        (tmp_path / "good.pth", None, 'positions is "mvd" or "videomae", not None'),
-        (tmp_path / "lost.pth", "mvd", "lacks 1 of its weights"),
-        (tmp_path / "wide.pth", "mvd", "one of the widths"),
-        (tmp_path / "long.pth", "mvd", "output.dense.bias"),
-        (tmp_path / "none.pth", "mvd", 'lacks "patch_embed.proj.weight"'),
-        (tmp_path / "bert", None, "of type bert, not videomae"),
-        ("catsplit/none-such", None, "without internet"),
-    ):
-        with pytest.raises(CatsplitError, match=message) as caught:
-            load_pretrained(begin, LABELS, positions=positions)
-        assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("change", "positions", "message"),
+    [
+        ({}, None, 'positions is "mvd" or "videomae", not None'),
+        (MVD, "videomae", "positions.*aren't those of videomae"),
+        ({"blocks.0.mlp.fc2.bias": None}, "mvd", "Missing.*mlp.fc2.bias"),
+        ({"blocks.0.mlp.fc2.bias": torch.zeros(9)}, "mvd", "size mismatch for .*mlp.fc2.bias"),
+        ({"patch_embed.proj.weight": None}, "mvd", "Missing.*patch_embed.proj.weight"),
+        ({"patch_embed.proj.weight": torch.zeros(100, 3, 2, 16, 16)}, "mvd", "width 100, none of"),
+    ],
+)
+def test_checkpoints_that_can_not_be_started_from_are_one_sentence(state, tmp_path, change, positions, message):
+    changed = {key: weight for key, weight in (state | change).items() if weight is not None}
+    torch.save({"model": changed}, tmp_path / "weights.pth")
+    with pytest.raises(CatsplitError, match=message) as caught:
+        load_pretrained(tmp_path / "weights.pth", LABELS, positions=positions)
+    assert "\n" not in str(caught.value)
+
+
+def test_models_that_can_not_be_started_from_are_one_sentence(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    for start, message in ((tmp_path, "Unrecognized .*BertConfig"), ("catsplit/none-such", "without internet")):
+        with pytest.raises(CatsplitError, match=message):
+            load_pretrained(start, LABELS)
