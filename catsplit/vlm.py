@@ -20,10 +20,9 @@ from torch import Tensor
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.metrics import Scores, check_targets, probabilities, scores_of
+from catsplit.metrics import Features, Scores, check_targets, probabilities, scores_of
 from catsplit.models.vision_language import VisionLanguage, load
 from catsplit.modifiers import Split, check_split
-from catsplit.rows import Features
 from catsplit.text import as_embeddings, embed
 
 __all__ = ["VisionLanguage", "gated", "load", "method"]
@@ -91,9 +90,7 @@ def gated(
     )
 
 
-def method(
-    model: VisionLanguage, frames: Features, before: Before = "base"
-) -> Callable[[Any, Split, int], Scores]:
+def method(model: VisionLanguage, frames: Features, before: Before = "base") -> Callable[[Any, Split, int], Scores]:
     """The baseline as a method of `catsplit.sweep`; it is the same for every seed.
 
     Args:
@@ -102,9 +99,7 @@ def method(
 
     def score(ground: Any, split: Split, seed: int) -> Scores:
         texts, targets = embed(model.texts, split.subcategories), ground.targets(split)
-        return gated(
-            ground.head, split, ground.features, frames, texts, targets, scale=model.scale, before=before
-        )
+        return gated(ground.head, split, ground.features, frames, texts, targets, scale=model.scale, before=before)
 
     return score
 
