@@ -20,9 +20,10 @@ from torch import Tensor
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.metrics import Features, Scores, check_targets, probabilities, scores_of
+from catsplit.metrics import Scores, check_targets, probabilities, scores_of
 from catsplit.models.vision_language import VisionLanguage, load
 from catsplit.modifiers import Split, check_split
+from catsplit.rows import Features
 from catsplit.text import as_embeddings, embed
 
 __all__ = ["VisionLanguage", "gated", "load", "method"]
@@ -68,7 +69,8 @@ def gated(
         raise CatsplitError(f'before is "base" or "masked", not {before!r}.')
     row, clips, fresh = head.index(split.coarse), len(features), split.subcategories
     targets = check_targets(clips, len(head), torch.tensor([row]), list(fresh), targets)
-    frames = as_embeddings(frame_embeddings, range(clips), f"Frame embeddings of {clips} clips", views=True)
+    frames = getattr(frame_embeddings, "features", frame_embeddings)  # those of a FeatureSet
+    frames = as_embeddings(frames, range(clips), f"Frame embeddings of {clips} clips", views=True)
     frames = _unit(frames.mean(1) if frames.ndim == 3 else frames, range(clips), "frame embedding of clip")
     texts = as_embeddings(text_embeddings, fresh, f'Text embeddings of the subcategories of "{split.coarse}"')
     texts = _unit(texts, fresh, "text embedding of")

@@ -294,8 +294,8 @@ def test_whatever_holds_the_embeddings_of_an_encoder_of_ones_own_they_count_alik
     [
         (lambda embeddings: embeddings[:-1], r"of shape \(\d, n\), not \(\d, 3\)"),
         (lambda embeddings: embeddings[0], r"of shape \(\d, n\), not \(3,\)"),
-        (lambda embeddings: embeddings * torch.nan, 'be finite, but that of ".+" is not'),
-        (lambda embeddings: ["none"] * len(embeddings), "be numbers, not list"),
+        (lambda embeddings: embeddings * torch.nan, 'finite, but that of ".+" is not'),
+        (lambda embeddings: ["none"] * len(embeddings), "numbers, not list"),
     ],
 )
 def test_what_is_no_embedding_is_said_wherever_an_encoder_is_used(use, answer, message):

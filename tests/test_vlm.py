@@ -76,7 +76,8 @@ def test_lengths_of_embeddings_do_not_matter_and_views_are_averaged():
     assert torch.equal(plain.after, longer.after)
     # Views are averaged before anything is normalised: a longer one counts for more.
     views = torch.stack([-frames, 3 * frames], 1)
-    assert torch.equal(vlm.gated(head, split, features, views.numpy(), texts, targets).after, plain.after)
+    averaged = vlm.gated(head, split, features, SimpleNamespace(features=views.numpy()), texts, targets)
+    assert torch.equal(averaged.after, plain.after)
 
 
 @pytest.mark.parametrize(
