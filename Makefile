@@ -50,6 +50,7 @@ book: benchmark web
 
 test: benchmark web
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests
 
 # Of the book as make book built it.

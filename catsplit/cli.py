@@ -120,7 +120,7 @@ def _sweep(commands_of: argparse._SubParsersAction) -> None:
 def _tables(commands_of: argparse._SubParsersAction) -> None:
     tables = commands_of.add_parser("tables", help="the paper's tables from the results of sweeps")
     tables.add_argument(
-        "results", nargs="*", metavar="FILE", help="CSV files that sweeps wrote (default: the setting's)",
+        "files", nargs="*", metavar="FILE", help="CSV files that sweeps wrote (default: the setting's)",
     )
     _setting(tables)
     tables.add_argument("--tables", nargs="+", metavar="NAME", help="some of them (default: all that can be made)")

@@ -27,9 +27,9 @@ def check(args: argparse.Namespace) -> int:
     if folder is None:
         from catsplit.settingfile import STAGE, named_in
 
-        values, source = named_in(args.setting, {})
+        values = named_in(args.setting, {})
         if values["benchmark"] == STAGE:
-            raise CatsplitError(f"{source}: Stage-Split makes its own clips: name the folder of a benchmark to check.")
+            raise CatsplitError("Stage-Split makes its own clips: name the folder of a benchmark to check.")
         folder, videos = values["benchmark"], videos or values.get("videos")
     report = checked(folder, videos, deep=args.deep)
     print(report)
@@ -77,7 +77,7 @@ def sweep(args: argparse.Namespace) -> None:
     for part, setting in _settings(args).items():
         usual = known.usual(setting)
         table = sweeps.sweep(
-            setting, args.methods or usual, seeds=args.seeds, wordings=args.wordings or setting.wordings, encode=encode,
+            setting, args.methods or usual, wordings=args.wordings or setting.wordings, encode=encode,
             initial=args.initial, shots=[None if n == "all" else n for n in args.shots], out=out,
         )  # fmt: skip
         print(f"{setting.name} {part}: {len(table):,} edits of {len(setting.splits)} categories scored.")
@@ -90,7 +90,7 @@ def tables(args: argparse.Namespace) -> None:
     from catsplit import results
     from catsplit.tables import text as tabletext
 
-    found = pd.concat([results.read(path) for path in args.results or [_results(args)]], ignore_index=True)
+    found = pd.concat([results.read(path) for path in args.files or [_results(args)]], ignore_index=True)
     if args.out is None:
         print(tabletext.markdown(found, args.tables or tabletext.NAMES), end="")
         return
@@ -179,15 +179,22 @@ def _settings(args: argparse.Namespace) -> dict[str, "Setting"]:
     """The settings that a command line names, by a file, by options, or by both."""
     from catsplit import settings
 
-    if args.setting and args.benchmark:
+    return settings(args.setting, **_named(args))
+
+
+def _named(args: argparse.Namespace) -> dict[str, object]:
+    """What a command's options name of a setting."""
+    from catsplit.settingfile import EXAMPLES
+
+    named = {key: value for key, value in vars(args).items() if key in EXAMPLES and value is not None}
+    if args.setting and "benchmark" in named:
         raise CatsplitError(f"Name a benchmark or a setting, not both {args.benchmark} and {args.setting}.")
-    names = ("benchmark", "parts", "videos", "model", "positions", "preset", "device", "vision_language")
-    return settings(args.setting, **{name: getattr(args, name) for name in names if getattr(args, name) is not None})
+    return named
 
 
 def _results(args: argparse.Namespace) -> str:
     """Where a setting keeps its results: the file that it names, or one of the benchmark's name."""
     from catsplit.settingfile import named_in
 
-    values, _ = named_in(args.setting, {})
+    values = named_in(args.setting, _named(args))
     return values.get("results") or f"{Path(values['benchmark']).name}.csv"

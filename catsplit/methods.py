@@ -20,6 +20,14 @@ from catsplit.setting import Setting
 Method = Callable[[Setting, Split, int], Rows | Head | Scores]
 
 
+def _told(method: Method, fit: str = "", **columns: object) -> Method:
+    """A method that says what of the setting is made before it is timed; if it learns, its `initial` and `shots`."""
+    method.fit = fit
+    for name, value in columns.items():
+        setattr(method, name, value)
+    return method
+
+
 def _retrieve(setting: Setting, split: Split, seed: int, **settings: object) -> Rows:
     return retrieve(setting.head, split, setting.dictionary, setting.encode, seed=seed, **settings)
 
@@ -34,7 +42,9 @@ COMPARED: dict[str, Method] = {
         setting.head, split, setting.dictionary, seed=seed
     ),
     "retrieval": _retrieve,
-    "alignment": lambda setting, split, seed: setting.alignment.rows(setting.head, split, setting.encode, seed=seed),
+    "alignment": _told(
+        lambda setting, split, seed: setting.alignment.rows(setting.head, split, setting.encode, seed=seed), "alignment"
+    ),
 }
 ABLATED: dict[str, Method] = {
     "retrieval, argmax": partial(_retrieve, matching="argmax"),
@@ -42,23 +52,10 @@ ABLATED: dict[str, Method] = {
     "retrieval, modifiers only": partial(_retrieve, alpha=1.0, beta=0.0),
     "retrieval, labels only": partial(_retrieve, alpha=0.0, beta=1.0),
     "retrieval, first of equals": partial(_retrieve, ties="first"),
-    "ridge": lambda setting, split, seed: setting.ridge.rows(setting.head, split, setting.encode),
+    "ridge": _told(lambda setting, split, seed: setting.ridge.rows(setting.head, split, setting.encode), "ridge"),
 }
 ZERO_SHOT = COMPARED | ABLATED
 
-
-
-
-class Learned:
-    """A method that learns from training clips; the table has its initial rows, and how many clips of each it saw."""
-
-    initial = "coarse"
-
-    def __init__(self, function: Method, shots: int = ALL) -> None:
-        self._function, self.shots = function, shots
-
-    def __call__(self, setting: Setting, split: Split, seed: int) -> Rows | Head | Scores:
-        return self._function(setting, split, seed)
 
 
 def _vision_language(setting: Setting, split: Split, seed: int) -> Scores:
@@ -80,10 +77,10 @@ ORACLE, VISION_LANGUAGE, WHOLE_MODEL = "oracle", "vision-language", "whole model
 ALL_THE_DATA = f"{WHOLE_MODEL}, all the data"
 # Those that need more than a head and texts: training clips, another model, or the backbone itself.
 OTHERS: dict[str, Method] = {
-    ORACLE: Learned(lambda setting, split, seed: setting.oracle(split)),
-    VISION_LANGUAGE: _vision_language,
-    WHOLE_MODEL: Learned(partial(_whole_model, shots=1), 1),
-    ALL_THE_DATA: Learned(partial(_whole_model, shots=ALL)),
+    ORACLE: _told(lambda setting, split, seed: setting.oracle(split), initial="coarse", shots=ALL),
+    VISION_LANGUAGE: _told(_vision_language, "vision_language"),
+    WHOLE_MODEL: _told(partial(_whole_model, shots=1), "model", initial="coarse", shots=1),
+    ALL_THE_DATA: _told(partial(_whole_model, shots=ALL), "model", initial="coarse", shots=ALL),
 }
 # What may learn from a few clips, and the rows to begin with.
 LOW_SHOT = ("new rows", "whole head")

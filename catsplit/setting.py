@@ -32,6 +32,8 @@ from catsplit.shots import Source, TrainingClips
 from catsplit.text import Encode, encoder
 from catsplit.video import read_views
 
+SEEDS = (0, 1, 2)
+
 
 class Setting:
     """A classifier, the grouping of its labels, and the clips that it is tried on.
@@ -71,7 +73,7 @@ class Setting:
         features: FeatureSet | None = None,
         training: Source | None = None,
         encode: Encode | None = None,
-        seeds: Sequence[int] = (0, 1, 2),
+        seeds: Sequence[int] = SEEDS,
         name: str | None = None,
         model: Callable[[], BaseModel] | None = None,
         prepare: Callable[[Sequence[str]], object] | None = None,

@@ -24,8 +24,8 @@ from catsplit import stage
 from catsplit.backbones import accelerated
 from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError, choices
-from catsplit.setting import Setting, check_labels
-from catsplit.text import encoder
+from catsplit.setting import SEEDS, Setting, check_labels
+from catsplit.text import Encode, encoder
 from catsplit.video import PRESETS
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 FILE, VARIABLE = "catsplit.toml", "CATSPLIT_SETTING"
 STAGE = "stage"
-KEYS = (
-    "benchmark", "parts", "videos", "model", "positions", "preset", "device", "encoder", "vision_language", "seeds",
-    "results",
-)  # fmt: skip
+# All that a setting may name; lists hold different things.
+EXAMPLES: dict[str, Any] = {
+    "benchmark": "data/SSv2-Split", "parts": ["A", "B"], "videos": "data/videos/ssv2", "model": "mvd-{part}.pth",
+    "positions": "mvd", "preset": "ssv2", "device": "cuda", "encoder": "ViT-L-14/openai",
+    "vision_language": "ViT-L-14/openai", "seeds": [0, 1, 2], "results": "ssv2.csv",
+}  # fmt: skip
 PATHS = ("benchmark", "videos", "model", "results")
 OF_A_FOLDER = ("videos", "model", "positions", "preset", "vision_language")
 POSITIONS = ("mvd", "videomae")
@@ -47,22 +49,22 @@ def settings(file: str | Path | None = None, **named: object) -> dict[str, Setti
     """{part: setting} of the benchmark that a file names, or of Stage-Split.
 
     Args:
-        file: a TOML file with some of `KEYS`. If neither a file nor a benchmark is named, it is the one that the
-            variable CATSPLIT_SETTING names, or catsplit.toml in the current folder, or none.
+        file: a TOML file with some of the keys of `EXAMPLES`. If neither a file nor a benchmark is named, it is what
+            the variable CATSPLIT_SETTING names, or catsplit.toml in the current folder, or none.
         **named: values that take the place of the file's.
 
     Raises:
         CatsplitError: the file can't be read or has a key or a value that can't be; a folder or model isn't there;
             a model isn't that part's; a device isn't there.
     """
-    values, source = named_in(file, named)
+    values = named_in(file, named)
     parts = values.get("parts") or (stage.PARTS if values["benchmark"] == STAGE else ["A"])
     opened = _of_stage if values["benchmark"] == STAGE else _of_folder
-    return {part: opened(part, values, source) for part in parts}
+    return {part: opened(part, values) for part in parts}
 
 
-def named_in(file: str | Path | None, named: Mapping[str, object]) -> tuple[dict[str, Any], str]:
-    """The checked values of a file and of what is named beside it, and where they come from.
+def named_in(file: str | Path | None, named: Mapping[str, object]) -> dict[str, Any]:
+    """The checked values of a file and of what is named beside it.
 
     Raises:
         CatsplitError: as for `settings`, as far as the values tell.
@@ -84,7 +86,7 @@ def named_in(file: str | Path | None, named: Mapping[str, object]) -> tuple[dict
     check_device(values.get("device", "cpu"))
     if (preset := values.get("preset")) and preset not in PRESETS:
         raise CatsplitError(f'{source}: there are no views "{preset}" ({choices(preset, tuple(PRESETS))}).')
-    return values, source
+    return values
 
 
 def check_device(name: str) -> None:
@@ -116,25 +118,17 @@ def _absolute(key: str, value: object, folder: Path) -> object:
 
 def _check_values(values: Mapping[str, object], source: str) -> None:
     for key, value in values.items():
-        if key not in KEYS:
-            raise CatsplitError(f'{source}: a setting has no key "{key}" ({choices(key, tuple(KEYS))}).')
-        what, wanted, single = {
-            "parts": ('a list of texts such as ["A", "B"]', list, str),
-            "seeds": ("a list of different whole numbers such as [0, 1, 2]", list, int),
-        }.get(key, ("a text", str, str))
-        items = list(value) if wanted is list and isinstance(value, (list, tuple)) else [value]
-        good = isinstance(value, (list, tuple) if wanted is list else str) and all(type(one) is single for one in items)
-        if not good or not all(items) and single is str or not items or len(set(items)) < len(items):
-            raise CatsplitError(f'{source}: "{key}" must be {what}, not {value!r}.')
+        if key not in EXAMPLES:
+            raise CatsplitError(f'{source}: a setting has no key "{key}" ({choices(key, tuple(EXAMPLES))}).')
+        example = EXAMPLES[key]
+        good = bool(value) and type(value) is type(example)
+        if good and isinstance(value, list):
+            good = all(type(item) is type(example[0]) for item in value) and len(set(value)) == len(value)
+        if not good:
+            raise CatsplitError(f'{source}: "{key}" must be like {example!r}, not {value!r}.')
 
 
-def _reader(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What text encoder and seeds a setting has, as `Setting` takes them."""
-    given = {"seeds": values["seeds"]} if "seeds" in values else {}
-    return given | ({"encode": encoder(values["encoder"])} if "encoder" in values else {})
-
-
-def _of_stage(part: str, values: Mapping[str, Any], source: str) -> Setting:
+def _of_stage(part: str, values: Mapping[str, Any]) -> Setting:
     def see(setting: Setting) -> tuple:
         from catsplit.stage import captions
 
@@ -142,11 +136,11 @@ def _of_stage(part: str, values: Mapping[str, Any], source: str) -> Setting:
 
     return Setting(
         benchmark=stage.load(part), name=stage.NAME, model=lambda: stage.model(part), prepare=stage.prepare, see=see,
-        small=True, **_reader(values),
+        small=True, encode=_encoder(values), seeds=values.get("seeds", SEEDS),
     )  # fmt: skip
 
 
-def _of_folder(part: str, values: Mapping[str, Any], source: str) -> Setting:
+def _of_folder(part: str, values: Mapping[str, Any]) -> Setting:
     for key in ("videos", "model"):
         if key not in values:
             raise CatsplitError(
@@ -180,8 +174,13 @@ def _of_folder(part: str, values: Mapping[str, Any], source: str) -> Setting:
         return seeing, seeing.embed(setting.features.paths, benchmark.path).features
 
     return Setting(
-        benchmark=benchmark, model=model, see=see if "vision_language" in values else None, **_reader(values)
-    )
+        benchmark=benchmark, model=model, see=see if "vision_language" in values else None, encode=_encoder(values),
+        seeds=values.get("seeds", SEEDS),
+    )  # fmt: skip
+
+
+def _encoder(values: Mapping[str, Any]) -> Encode | None:
+    return encoder(values["encoder"]) if "encoder" in values else None
 
 
 def _model(name: str, benchmark: Benchmark, positions: str | None) -> Callable[[], "BaseModel"]:

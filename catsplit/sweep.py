@@ -85,7 +85,6 @@ def sweep(
             raise CatsplitError(f'There are no initial rows "{start}" ({choices(start, tuple(known.INITIAL))}).')
     plans = []
     for setting in settings:
-        _check_possible(setting, made, learn)
         own = _distinct("seeds", setting.seeds if seeds is None else seeds)
         cells = [(method, *_nature(made[method]), seed) for method in made for seed in own]
         cells += [(method, start, n, seed) for method in learn for start in initial for n in shots for seed in own]
@@ -103,16 +102,6 @@ def sweep(
             stacklevel=2,
         )
     return table
-
-
-def _check_possible(setting: Setting, made: Mapping[str, Method], learn: Sequence[str]) -> None:
-    there = {known.VISION_LANGUAGE: setting.can_see} | dict.fromkeys((known.WHOLE_MODEL, known.ALL_THE_DATA),
-                                                                   setting.has_model)  # fmt: skip
-    for name, has in there.items():
-        if made.get(name) is known.OTHERS[name] and not has:
-            raise CatsplitError(f'{setting.name} has no method "{name}": its setting names no model for it.')
-    if (learn or made.get(known.ORACLE) is known.OTHERS[known.ORACLE]) and not setting.training_clips:
-        raise CatsplitError("Methods that learn from clips need their features: give them as `training`.")
 
 
 def _planned(
@@ -164,12 +153,13 @@ def _run(
     from tqdm.auto import tqdm
 
     learned = [line for line in todo if line["method"] not in made]
-    everything = any(line["shots"] == ALL and line["method"] in made for line in todo)
-    if setting.training_clips and (learned or everything):
+    everything = any(line["method"] == known.ORACLE for line in todo)
+    if learned or everything:
         draws = dict.fromkeys((line["split"], line["shots"], line["seed"]) for line in learned)
         setting.training_clips.fetch(draws, everything)
     for line in todo:
-        for fit in {"alignment", "ridge"} & {line["method"], line["initial"]}:
+        method = made.get(line["method"]) or known.INITIAL[line["initial"]]
+        if fit := getattr(method, "fit", ""):
             with suppress(HeadError):  # each line that needs it will say why there is none
                 getattr(line["setting"], fit)
     evaluator = Evaluator(setting.head, setting.features)

@@ -27,7 +27,7 @@ def stage(tmp_path, monkeypatch):
     """A made-up benchmark in Stage-Split's place; {part: world}."""
     parts = {part: world(tmp_path / f"bench-{part}", part=part) for part in "AB"}
 
-    def of_stage(part, values, source):
+    def of_stage(part, values):
         here = parts[part]
         return Setting(
             here.head, benchmark=here.benchmark, features=here.features, training=here.training,
@@ -190,8 +190,8 @@ def test_a_sweep_goes_on_from_its_file(stage, tmp_path, capsys):
     ("arguments", "words"),
     [
         (("sweep", "stage", "--methods", "retreival"), 'no method "retreival".*retrieval'),
-        (("sweep", "stage", "--methods", VISION_LANGUAGE), f'Made-up has no method "{VISION_LANGUAGE}"'),
-        (("sweep", "stage", "--methods", ALL_THE_DATA), "Made-up has no method"),
+        (("sweep", "stage", "--methods", VISION_LANGUAGE), 'Made-up has no vision–language model'),
+        (("sweep", "stage", "--methods", ALL_THE_DATA), "no backbone to see clips with"),
         (("sweep", "stage", "--wordings", "others"), "no wording 'others'"),
         (("sweep", "stage", "--initial", "course"), 'no initial rows "course"'),
         (("tables", "nowhere.csv"), "nowhere.csv"),
