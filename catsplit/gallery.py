@@ -180,8 +180,7 @@ class Gallery:
         self, clips: Sequence[Clip] | Mapping[str, Sequence[Clip]], width: int = 130, size: int = 96
     ) -> None:
         groups = clips if isinstance(clips, Mapping) else {"": clips}
-        self.count = sum(map(len, groups.values()))
-        if not self.count:
+        if not any(groups.values()):
             raise CatsplitError("A gallery needs at least one clip.")
         parts = []
         for heading, members in groups.items():
@@ -191,11 +190,8 @@ class Gallery:
                 parts.append(f'{title}<div class="grid">{figures}</div>')
         self.html = clips_that_stop("".join(parts), width)
 
-    def __len__(self) -> int:
-        return self.count
-
     def __repr__(self) -> str:
-        return f"Gallery({self.count} clips, {len(self.html) / 1000:.0f} kB)"
+        return f"Gallery({len(self.html) / 1000:.0f} kB)"
 
     def _repr_html_(self) -> str:
         return self.html

@@ -129,13 +129,9 @@ def _checked(vectors: np.ndarray, near: int) -> np.ndarray:
     vectors = np.asarray(vectors)
     if vectors.ndim != 2 or not vectors.shape[1]:
         raise CatsplitError(f"The vectors of a map must have the shape (N, D), not {vectors.shape}.")
-    if not np.isfinite(vectors).all():
-        row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
-        raise CatsplitError(f"Vector {row} has NaN or infinity in it: no map can hold it.")
-    least = 2 * near + 1 if near else 2
+    least = max(2 * near + 1, 2)
     if len(vectors) < least:
-        raise CatsplitError(
-            f"{len(vectors)} points are too few: trustworthiness with near={near} needs {least} or more."
-            if near else f"{len(vectors)} points are too few for a nearest one: two or more are needed."
-        )  # fmt: skip
+        raise CatsplitError(f"{len(vectors)} points are too few for near={near}: {least} or more are needed.")
+    if rows := np.flatnonzero(~np.isfinite(vectors).all(1)).tolist():
+        raise CatsplitError(f"Vector {rows[0]} has NaN or infinity in it: no map can hold it.")
     return vectors

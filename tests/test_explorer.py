@@ -4,12 +4,12 @@ import html
 import json
 import re
 import shutil
-from collections import Counter
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from clipfiles import write_clip
@@ -22,6 +22,7 @@ from catsplit.head import Rows
 from catsplit.methods import ZERO_SHOT
 from catsplit.metrics import evaluate
 from catsplit.modifiers import strengthened
+from catsplit.setting import Setting
 from catsplit.widgets import explorer_html
 from catsplit.widgets.explorer import OWN, STRENGTHS, Explorer
 from catsplit.widgets.explorer_model import DRAWS, METHODS, Choice, Model
@@ -30,6 +31,7 @@ from catsplit.widgets.explorer_static import static_explorer
 
 EXACT = ("Pushing to the left", "Pushing to the right", "Pushing upwards")
 OTHER = ("Pushing leftwards", "Pushing rightwards", "Pushing towards the top")
+TYPED = ("Pushing hither", "Pushing thither", "Pushing up")
 PULLED = ("Pulling to the left", "Pulling to the right")
 
 
@@ -51,7 +53,8 @@ def made(tmp_path_factory):
 
 
 def model_of(made) -> Model:
-    return Model(made.benchmark, made.head, made.features, encode, made.clips, ("exact", "other"))
+    given = {"benchmark": made.benchmark, "features": made.features, "training": made.clips, "encode": encode}
+    return Model(Setting(made.head, **given))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,7 @@ CHOICES = [
     for names, method, strength, shots, seed in [
         *((EXACT, method, 1.0, 0, 0) for method in METHODS),
         (OTHER, "retrieval", 0.5, 0, 1), (OTHER, "ridge", 4.0, 0, 0),
+        (TYPED, "retrieval", 1.0, 0, 0),
         (EXACT, "alignment", 0.0, 0, 2), (OTHER, "alignment", 2.0, 1, 1), (EXACT, "copies", 1.0, 3, 0),
     ]
 ]  # fmt: skip
@@ -76,19 +80,18 @@ CHOICES = [
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda c: f"{c.method}-{c.strength}-{c.shots}")
 def test_the_numbers_are_those_of_the_plain_way(model, made, choice):
-    result, targets = model.result(choice), model.targets("Pushing")
+    result, targets = model.result(choice), model.setting.targets("Pushing")
     new = made.head.split("Pushing", model.rows(choice))
     scores = evaluate(made.head, new, made.features.features, targets)
     assert result.rates[:4] == (scores.generality, scores.siblings, scores.locality, scores.changed)
     fine = targets >= len(made.head)
     assert result.rates.confidence == pytest.approx(float(scores.confidence[fine].mean()), abs=1e-6)
-    labels = [*made.head.labels, *result.split.subcategories]
-    counted = Counter()
-    for target, answer in zip(targets.tolist(), scores.after.tolist(), strict=True):
-        shown = labels[target] if target >= len(made.head) else "all other categories"
-        counted[shown, labels[answer] if answer >= len(made.head) else "any other"] += target >= 0
-    columns = [*result.split.subcategories, "any other"]
-    assert result.counts.tolist() == [[counted[line, column] for column in columns] for line in result.shown]
+    labels = np.array([*made.head.labels, *result.split.subcategories, "any other", "all other categories"])
+    columns, first = [*result.split.subcategories, "any other"], len(made.head)
+    shown = labels[np.where(targets >= first, targets, -1)][targets >= 0]
+    answers = labels[np.where(scores.after >= first, scores.after, -2)][targets >= 0]
+    counted = pd.crosstab(shown, answers).reindex(index=result.shown, columns=columns, fill_value=0)
+    assert result.counts.tolist() == counted.to_numpy().tolist()
     place = {path: i for i, path in enumerate(made.features.paths)}
     for answer in result.answers:
         i = place[answer.clip]
@@ -97,16 +100,10 @@ def test_the_numbers_are_those_of_the_plain_way(model, made, choice):
 
 
 def test_strength_is_a_factor_on_what_a_method_adds(model, made):
-    split, coarse = model.known["exact"]["Pushing"], made.head["Pushing"]
-    begun = ZERO_SHOT["retrieval"](model.ground, split, 0)
-    assert_same(model.rows(Choice("Pushing", EXACT, strength=1.0)), begun)
-    for strength in (0.25, 3.0):
+    begun = ZERO_SHOT["retrieval"](model.setting, model.known["exact"]["Pushing"], 0)
+    for strength in (0.25, 1.0, 3.0):
         rows = model.rows(Choice("Pushing", EXACT, strength=strength))
-        for name, row in begun.items():
-            wanted = [float(c) + strength * (float(r) - float(c)) for c, r in zip(coarse, row, strict=True)]
-            assert torch.allclose(rows[name], torch.tensor(wanted), atol=1e-5)
-    for name, row in strengthened(made.head, "Pushing", begun, 0).items():
-        assert torch.equal(row, coarse), name
+        assert_same(rows, strengthened(made.head, "Pushing", begun, strength))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -122,15 +119,10 @@ def assert_same(rows, others):
         assert torch.equal(rows[name], others[name]), name
 
 
-def test_the_control_is_the_mean_of_several_copies_that_learn_from_as_many_clips(model, made):
+def test_the_control_is_the_mean_of_several_copies_that_learn_from_as_many_clips(model):
     for shots in (0, 2):
-        found = []
-        for seed in range(DRAWS):
-            new = made.head.split("Pulling", model.rows(Choice("Pulling", PULLED, "copies", 1.0, shots, seed)))
-            found.append(evaluate(made.head, new, made.features.features, model.targets("Pulling")))
-        control = model.result(Choice("Pulling", PULLED, "ridge", 2.0, shots)).control
-        assert control.generality == pytest.approx(np.mean([scores.generality for scores in found]))
-        assert control.locality == pytest.approx(np.mean([scores.locality for scores in found]))
+        copies = [model.result(Choice("Pulling", PULLED, "copies", 1.0, shots, seed)).rates for seed in range(DRAWS)]
+        assert model.result(Choice("Pulling", PULLED, "ridge", 2.0, shots)).control == pytest.approx(np.mean(copies, 0))
 
 
 def test_rows_learn_from_the_clips_of_the_draw_and_from_their_start(model, made):
@@ -195,17 +187,7 @@ def test_what_names_stand_for(model, names, truth, order):
     result = model.result(Choice("Pushing", names))
     assert (result.rates.generality is None) == (result.control.generality is None) == (truth == "")
     assert result.counts.shape == (4, len(order) + 1)
-    assert result.counts.sum() == int((model.targets("Pushing") >= 0).sum())
-
-
-def test_a_typed_wording_scores_as_the_benchmarks_own_would(model, made):
-    """The same rows under other names have the same score."""
-    names = ("Pushing hither", "Pushing thither", "Pushing up")
-    result = model.result(Choice("Pushing", names))
-    new = made.head.split("Pushing", dict(zip(EXACT, model.rows(Choice("Pushing", names)).values(), strict=True)))
-    scores = evaluate(made.head, new, made.features.features, model.targets("Pushing"))
-    assert result.rates.generality == scores.generality
-    assert result.shown[:-1] == names
+    assert result.counts.sum() == int((model.setting.targets("Pushing") >= 0).sum())
 
 
 def test_without_truth_no_clip_of_the_category_is_called_right_or_wrong(model):
@@ -334,22 +316,17 @@ def test_what_is_typed_is_text_and_nothing_asks_another_host(explorer):
 
 
 def test_without_training_clips_there_are_no_shots(made):
-    view = Explorer(Model(made.benchmark, made.head, made.features, encode, wordings=("exact",)))
+    view = Explorer(Model(Setting(made.head, benchmark=made.benchmark, features=made.features, encode=encode)))
     assert view.shots.options == (0,)
-    assert view.result.truth == "exact"
 
 
 def test_the_clips_are_of_each_subcategory_and_the_untouched_that_are_most_at_risk(model, made):
-    targets = dict(zip(made.features.paths, model.targets("Pushing").tolist(), strict=True))
-    clips = model.clips("Pushing")
-    first = len(made.head)
-    assert [targets[clip] for clip in clips[:6]] == [first, first, first + 1, first + 1, first + 2, first + 2]
-    near = {}
-    for path, views in zip(made.features.paths, made.features.features, strict=True):
-        if 0 <= targets[path] < first:
-            near[path] = float(made.head.logits(torch.from_numpy(views)).softmax(-1).mean(0)[0])
-    assert made.head.labels[0] == "Pushing"
-    assert list(clips[6:]) == sorted(near, key=near.get, reverse=True)[:2]
+    places = [made.features.paths.index(clip) for clip in model.clips("Pushing")]
+    targets, first = model.setting.targets("Pushing"), len(made.head)
+    assert targets[places[:6]].tolist() == [first, first, first + 1, first + 1, first + 2, first + 2]
+    near = made.head.probabilities(made.features)[:, made.head.index("Pushing")]
+    near[(targets < 0) | (targets >= first)] = 0
+    assert places[6:] == near.argsort(descending=True)[:2].tolist()
 
 
 def test_the_page_without_a_kernel_shows_what_the_live_one_shows(made, model):

@@ -46,6 +46,13 @@ def model(tab: Page, name: str) -> dict:
     )
 
 
+def cells(tab: Page) -> tuple[set[str], set[str]]:
+    """The cells that the chosen marks are in, and those that have a frame."""
+    points, grid = model(tab, "shape"), model(tab, "ink")
+    framed = {cell for cell, edge in zip(grid["cell"], grid["edge"], strict=True) if edge}
+    return {points["cell"][i] for i in points["selected"]}, framed
+
+
 def place_of(tab: Page, view: Locator, i: int) -> tuple[float, float]:
     """Where the mark of clip i is on the screen, in pixels."""
     x, y = tab.evaluate(
@@ -106,18 +113,16 @@ def test_a_cell_chooses_its_clips_and_the_keys_step_through_them(tab: Page, view
     tab.keyboard.press("Space")
     tab.wait_for_timeout(300)
     cell = listed(view, "Cell of the matrix")
-    for number, name in list(enumerate(choices(cell)))[1:]:
+    for name in choices(cell)[1:]:
         cell.focus()
         tab.keyboard.press("ArrowDown")
         tab.wait_for_timeout(300)
         assert cell.input_value() == name
-        points = model(tab, "shape")
+        points, (taken, framed) = model(tab, "shape"), cells(tab)
         count, line, column = re.fullmatch("(\\d+) × shows “(.+)”, answered “(.+)”", name).groups()
-        assert len(points["selected"]) == int(count), number
-        assert len({points["cell"][i] for i in points["selected"]}) == 1
-        grid = model(tab, "ink")
-        edged = [one for one, edge in zip(grid["cell"], grid["edge"], strict=True) if edge]
-        assert edged == [points["cell"][points["selected"][0]]]
+        assert len(points["selected"]) == int(count)
+        assert taken == framed
+        assert len(taken) == 1
         assert chosen(view).startswith(f"{count} of {len(points['cell'])} clips")
         assert len(choices(listed(view, "Clip"))) == int(count)
         if column != "something else" and line != "another category":
@@ -140,16 +145,15 @@ def test_a_cell_chooses_its_clips_and_the_keys_step_through_them(tab: Page, view
 def test_a_click_on_a_mark_frames_its_cell_and_a_click_on_a_cell_chooses(tab: Page, view: Locator):
     tab.mouse.click(*place_of(tab, view, 3))
     tab.wait_for_timeout(400)
-    points, grid = model(tab, "shape"), model(tab, "ink")
-    assert 3 in points["selected"]
-    edged = {one for one, edge in zip(grid["cell"], grid["edge"], strict=True) if edge}
-    assert edged == {points["cell"][i] for i in points["selected"]}
+    taken, framed = cells(tab)
+    assert model(tab, "shape")["cell"][3] in taken
+    assert taken == framed
     matrix = view.get_by_role("img", name="Confusion matrix").bounding_box()
     # Where the first line and the first column meet, right of the names.
     tab.mouse.click(matrix["x"] + 0.5 * matrix["width"], matrix["y"] + 0.12 * matrix["height"])
     tab.wait_for_timeout(400)
     points = model(tab, "shape")
-    assert {points["cell"][i] for i in points["selected"]} == {"0,0"}
+    assert cells(tab)[0] == {"0,0"}
     assert len(points["selected"]) == points["cell"].count("0,0")
     assert "from left to right" in listed(view, "Cell of the matrix").input_value()
 
@@ -162,10 +166,9 @@ def test_a_box_around_marks_frames_all_their_cells(tab: Page, view: Locator):
     tab.mouse.move(box["x"] + box["width"] - 12, box["y"] + box["height"] - 8, steps=5)
     tab.mouse.up()
     tab.wait_for_timeout(400)
-    points, grid = model(tab, "shape"), model(tab, "ink")
-    assert len(points["selected"]) > 20
-    edged = {one for one, edge in zip(grid["cell"], grid["edge"], strict=True) if edge}
-    assert edged == {points["cell"][i] for i in points["selected"]}
+    taken, framed = cells(tab)
+    assert len(model(tab, "shape")["selected"]) > 20
+    assert taken == framed
 
 
 def test_every_choice_is_reached_by_the_tab_key(tab: Page, view: Locator):

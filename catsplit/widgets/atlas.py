@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import pyplot as plt
 
 from catsplit.errors import CatsplitError
@@ -29,39 +30,29 @@ if TYPE_CHECKING:
 MOST = 5  # subcategories that have a mark and a colour of their own
 SHAPES = dict(zip(MARKS, ("circle", "square", "triangle", "diamond", "inverted_triangle", "plus", "x"), strict=True))
 SIGNS = dict(zip(MARKS, "●■▲◆▼✚✖", strict=True))
-OTHER, COARSE = MARKS[5], COLOURS[3]
+COARSE = COLOURS[3]
 
 
-def colours(panel: Panel, state: int) -> tuple[str, ...]:
+def colours(panel: Panel, state: str) -> list[str]:
     """A colour for each column of the confusion matrix: one of its own for the coarse name, grey for anything else."""
-    return (*((COARSE,), COLOURS[: len(panel.split.modifiers)])[state], COLOURS[6])
+    own = (COARSE,) if state == "before" else COLOURS[: len(panel.split.modifiers)]
+    return [*own, COLOURS[6]]
 
 
-def marks(panel: Panel) -> tuple[str, ...]:
-    """A mark of `MARKS` for each line of the confusion matrix."""
-    return (*MARKS[: len(panel.split.modifiers)], OTHER)[: len(panel.lines)]
-
-
-def points(panel: Panel, state: int) -> pd.DataFrame:
-    """Where each clip stands on the map, and how it looks: its mark, the colour of its line, what it is filled with."""
-    line = np.array(colours(panel, state))[panel.answered(state)]
-    return pd.DataFrame({
-        "x": panel.map.places[:, 0], "y": panel.map.places[:, 1],
-        "mark": np.array(marks(panel))[panel.shown], "line": line,
-        "fill": np.where(panel.right(state), line, "white"),
-        "cell": [f"{a},{b}" for a, b in zip(panel.shown, panel.answered(state), strict=True)],
-    })  # fmt: skip
+def marks(panel: Panel) -> list[str]:
+    """A mark for each line of the confusion matrix."""
+    return [*MARKS[: len(panel.split.modifiers)], MARKS[5]]
 
 
 def document(panel: Panel) -> dict:
     """What the page holds of one split: its clips, and for each state the columns of the map and of the matrix."""
-    right = np.stack([panel.right(0), panel.right(1)], 1).tolist()
-    clips = [
-        {"name": name, "answers": answers, "right": ok, "film": clip.html(name)}
-        for name, *answers, ok, clip in zip(panel.names, panel.before, panel.after, right, panel.clips, strict=True)
-    ]
-    note = f"{panel.map.made}; trustworthiness {panel.map.trust:.2f}; {len(panel)} clips"
-    return {"name": panel.split.coarse, "note": note, "clips": clips, "states": [_state(panel, s) for s in (0, 1)]}
+    films = [film.html(name) for film, name in zip(panel.films, panel.clips["name"], strict=True)]
+    held = panel.clips[["name", *STATES, *(f"{state} right" for state in STATES)]].assign(film=films)
+    note = f"{panel.map.made}; trustworthiness {panel.map.trust:.2f}; {len(panel.clips)} clips"
+    return {
+        "name": panel.split.coarse, "note": note, "clips": held.to_dict("records"),
+        "states": [_state(panel, state) for state in STATES],
+    }  # fmt: skip
 
 
 def atlas(panels: Sequence[Panel]) -> Interactive:
@@ -78,8 +69,8 @@ def atlas(panels: Sequence[Panel]) -> Interactive:
         raise CatsplitError("An atlas needs one split or more.")
     for panel in panels:
         name = panel.split.coarse
-        if panel.map is None or len(panel.clips) != len(panel):
-            raise CatsplitError(f'The split of "{name}" lacks its map or its clips: see Panel.with_map and with_clips.')
+        if panel.map is None or len(panel.films) != len(panel.clips):
+            raise CatsplitError(f'The panel of "{name}" lacks its map or its films: see the attributes of Panel.')
         if len(panel.split.subcategories) > MOST:
             raise CatsplitError(f'"{name}" has {len(panel.split.subcategories)} subcategories; an atlas shows {MOST}.')
     text = (
@@ -100,52 +91,54 @@ def split_map(panel: Panel) -> np.ndarray:
     Returns:
         The axes (2, 2).
     """
-    figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.6), width_ratios=(1.15, 1))
-    for state, (ax, beside) in enumerate(axes):
-        for one in points(panel, state).itertuples():
-            ax.plot(one.x, one.y, one.mark, ms=7, mec=one.line, mfc=one.fill, mew=1.5)
-        bare(ax, panel.map, f"{panel.split.coarse}, {STATES[state]}")
-        columns = panel.columns(state)
-        keys = [ax.plot([], [], "s", ms=9, color=colour)[0] for colour in colours(panel, state)]
-        ax.legend(keys, [f"answered: {name}" for name in columns], loc="upper center", bbox_to_anchor=(0.5, 0))
-        confusion(panel.counts(state), panel.lines, columns, ax=beside)
-    keys = [ax.plot([], [], mark, ms=8, color="black")[0] for mark in marks(panel)]
-    keys += ax.plot([], [], "o", ms=8, mec="black", mfc="white")
-    names = [*(f"shows: {line}" for line in panel.lines), "hollow: wrong"]
-    figure.legend(keys, names, loc="outside lower center", ncols=3)
+    axes = plt.subplots(2, 2, figsize=(9.6, 9.4), width_ratios=(1.15, 1))[1]
+    x, y = panel.map.places.T
+    for state, (ax, beside) in zip(STATES, axes, strict=True):
+        answered, wrong = panel.clips[f"{state} column"], ~panel.clips[f"{state} right"]
+        sns.scatterplot(
+            x=x, y=y, hue=answered.rename("answered"), style=panel.clips["shows"], palette=colours(panel, state),
+            markers=marks(panel), s=70, ax=ax,
+        )  # fmt: skip
+        ax.scatter(x[wrong], y[wrong], s=16, color="white", edgecolor="0.5", lw=0.4, label="hollow: wrong")
+        bare(ax, panel.map, f"{panel.split.coarse}, {state} the split")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, fontsize=9)
+        counts = panel.counts(state)
+        confusion(counts.to_numpy(), list(counts.index), list(counts.columns), ax=beside)
     return axes
 
 
-def _state(panel: Panel, state: int) -> dict:
-    counts, lines, columns = panel.counts(state), panel.lines, panel.columns(state)
+def _state(panel: Panel, state: str) -> dict:
+    counts, colour = panel.counts(state), colours(panel, state)
+    lines, columns = ([textwrap.fill(name, 11) for name in names] for names in (counts.index, counts.columns))
+    places, wrong = panel.map.places.round(3), ~panel.clips[f"{state} right"]
+    points = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
+    line, column = (panel.clips[name].cat.codes for name in ("shows", f"{state} column"))
+    points["shape"] = [SHAPES[marks(panel)[a]] for a in line]
+    points["line"] = np.array(colour)[column]
+    points["fill"] = points["line"].mask(wrong, "white")
+    points["cell"] = [f"{a},{b}" for a, b in zip(line, column, strict=True)]
     grid, cells = [], [["", "every clip"]]
     for (a, b), count in np.ndenumerate(counts):
-        share = count / max(counts[a].sum(), 1)
-        fits = a < len(panel.split.modifiers) and b == state * a
+        share = count / max(counts.iloc[a].sum(), 1)
+        fits = a < len(panel.split.modifiers) and b == (a if state == "after" else 0)
         grid.append({
-            "x": _folded(columns[b]), "y": _folded(lines[a]), "cell": f"{a},{b}", "edge": 0,
+            "x": columns[b], "y": lines[a], "cell": f"{a},{b}", "edge": 0,
             "text": f"{count}{' ✓' if fits else ''}\n{100 * share:.0f} %", "ink": "white" if share > 0.6 else "black",
             "fill": mpl.colors.to_hex(mpl.colormaps["Blues"](0.9 * share)),
         })  # fmt: skip
         if count:
-            cells.append([f"{a},{b}", f"{count} × shows “{lines[a]}”, answered “{columns[b]}”"])
-    drawn = points(panel, state).round(3)
+            cells.append([f"{a},{b}", f"{count} × shows “{counts.index[a]}”, answered “{counts.columns[b]}”"])
     return {
-        "points": drawn.assign(shape=drawn.pop("mark").map(SHAPES)).to_dict("list"),
-        "grid": pd.DataFrame(grid).to_dict("list"), "cells": cells, "lines": [_folded(name) for name in lines[::-1]],
-        "columns": [_folded(name) for name in columns], "legend": _legend(panel, state),
+        "points": points.to_dict("list"), "grid": pd.DataFrame(grid).to_dict("list"), "cells": cells,
+        "lines": lines[::-1], "columns": columns, "legend": _legend(counts, marks(panel), colour),
     }  # fmt: skip
 
 
-def _folded(name: str) -> str:
-    return textwrap.fill(name, 11)
-
-
-def _legend(panel: Panel, state: int) -> str:
-    shapes = [f"{SIGNS[mark]}&nbsp;{html.escape(line)}" for mark, line in zip(marks(panel), panel.lines, strict=True)]
+def _legend(counts: pd.DataFrame, marks: Sequence[str], colours: Sequence[str]) -> str:
+    shapes = [f"{SIGNS[mark]}&nbsp;{html.escape(line)}" for mark, line in zip(marks, counts.index, strict=False)]
     answers = [
         f'<span style="color:{colour}" aria-hidden="true">⬤</span>&nbsp;{html.escape(column)}'
-        for colour, column in zip(colours(panel, state), panel.columns(state), strict=True)
+        for colour, column in zip(colours, counts.columns, strict=True)
     ]
     return (
         f"<b>Shape</b>, what a clip shows: {' · '.join(shapes)}<br><b>Colour</b>, what is answered: "
@@ -166,7 +159,8 @@ def _layout(splits: list[dict]) -> tuple["LayoutDOM", "CustomJS"]:
     names = [(str(i), one["name"]) for i, one in enumerate(splits)]
     category = Select(title="Category", value="0", options=names, **wide, **grow)
     when = RadioGroup(
-        labels=list(STATES), active=0, inline=True, html_attributes={"aria-label": "state"}, align="end", **wide, **grow
+        labels=[f"{state} the split" for state in STATES], active=0, inline=True, align="end",
+        html_attributes={"aria-label": "state"}, **wide, **grow,
     )
     cell = Select(title="Cell of the matrix", value="", options=[("", "every clip")], **wide, **grow)
     clip = Select(title="Clip", value="0", options=[("0", "")], **wide, **grow)

@@ -32,11 +32,11 @@ const draw = () => {
 const show = i => {
   points.current = i;
   const one = split.clips[i];
-  const answer = s => `${s ? "after" : "before"}: “${plain(one.answers[s])}” ${one.right[s] ? "✓ right" : "✗ wrong"}`;
+  const answer = s => `${s}: “${plain(one[s])}” ${one[s + " right"] ? "✓ right" : "✗ wrong"}`;
   panel.text = style + '<div style="display: flex; gap: .8em; align-items: flex-start; flex-wrap: wrap">' +
     `<div style="width: 128px">${one.film}</div>` +
     `<div style="flex: 1 1 120px"><b>${plain(one.name)}</b><br>` +
-    [0, 1].map(s => s == when.active ? `<b>${answer(s)}</b>` : answer(s)).join("<br>") +
+    ["before", "after"].map((s, i) => i == when.active ? `<b>${answer(s)}</b>` : answer(s)).join("<br>") +
     `<br><span style="color: #444">clip ${i + 1} of ${split.clips.length}</span></div></div>`;
   ring.data = {x: [state.points.x[i]], y: [state.points.y[i]]};
   if (clip.options.some(([value]) => value == String(i))) clip.value = String(i);

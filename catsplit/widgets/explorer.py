@@ -7,20 +7,41 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from catsplit import settings
 from catsplit.errors import CatsplitError
 from catsplit.gallery import STYLE
+from catsplit.text import encoder
 from catsplit.widgets import explorer_html as shown
-from catsplit.widgets.explorer_model import METHODS, SEEDS, Choice, Model, Result, stage_model
+from catsplit.widgets.explorer_model import METHODS, Choice, Model, Result
 from catsplit.widgets.explorer_names import lines_of
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 SHOTS = (0, 1, 2, 5, 10, 20)
 OWN = "my own"
+TIPS = {
+    "Category": "The coarse category to split",
+    "Names": "The benchmark's names, in one of its wordings, or those that you type below",
+    "One a line": (
+        "Subcategories, one a line, two or more; a line that begins with a small letter is the modifier alone. "
+        "Leave the field, by Tab for example, to see what comes out"
+    ),
+    "Method": "Where the new rows come from",
+    "Strength": (
+        "How far the new rows lie from the coarse row, in lengths of what the method adds; arrow keys move it"
+    ),
+    "Shots": "Clips of each subcategory that the rows learn from afterwards",
+    "Draw": "The seed of whatever is drawn",
+    "Clips stand still": "Show four frames of each clip",
+}
 
 
 def explore(part: str = "A") -> "Explorer":
-    """The explorer of one part of Stage-Split (synthetic). What takes long is done first, with a message."""
-    return Explorer(stage_model(part).prepare())
+    """The explorer of one part of `catsplit.settings()`. What takes long is done first, with a message.
+
+    Nothing is kept on the disk of what a reader types.
+    """
+    setting = settings()[part].replace(encode=encoder(cache=False))
+    return Explorer(Model(setting).prepare())
 
 
 class Explorer(widgets.VBox):
@@ -34,47 +55,40 @@ class Explorer(widgets.VBox):
     """
 
     def __init__(self, model: Model) -> None:
-        self._model, self._quiet = model, False
+        self._model = model
         self.result: Result | None = None
         first = model.categories[0]
-        self.category = _control(widgets.Dropdown, "Category", "The coarse category to split", options=model.categories)
-        self.wording = _control(
-            widgets.Dropdown, "Names", "The benchmark's names, in one of its wordings, or those that you type below",
-            options=(*model.known, OWN),
-        )  # fmt: skip
-        self.names = _control(
-            widgets.Textarea, "One a line",
-            "Subcategories, one a line, two or more; a line that begins with a small letter is the modifier alone. "
-            "Leave the field, by Tab for example, to see what comes out",
-            value=self._text(first, self.wording.value), continuous_update=False, rows=4,
-        )  # fmt: skip
-        self.method = _control(
-            widgets.Dropdown, "Method", "Where the new rows come from", options=METHODS, value="retrieval"
+        self.category = widgets.Dropdown(description="Category", options=model.categories)
+        self.wording = widgets.Dropdown(description="Names", options=(*model.known, OWN))
+        text = self._text(first, self.wording.value)
+        self.names = widgets.Textarea(description="One a line", value=text, continuous_update=False, rows=4)
+        self.method = widgets.Dropdown(description="Method", options=METHODS, value="retrieval")
+        strengths = [(f"{strength:g}", strength) for strength in STRENGTHS]
+        self.strength = widgets.SelectionSlider(
+            description="Strength", options=strengths, value=1.0, continuous_update=False
         )
-        self.strength = _control(
-            widgets.SelectionSlider, "Strength",
-            "How far the new rows lie from the coarse row, in lengths of what the method adds; arrow keys move it",
-            options=[(f"{strength:g}", strength) for strength in STRENGTHS], value=1.0, continuous_update=False,
-        )  # fmt: skip
-        self.shots = _control(
-            widgets.Dropdown, "Shots", "Clips of each subcategory that the rows learn from afterwards",
-            options=SHOTS if model.training else SHOTS[:1],
-        )  # fmt: skip
-        self.seed = _control(widgets.Dropdown, "Draw", "The seed of whatever is drawn", options=SEEDS)
-        self.still = _control(widgets.Checkbox, "Clips stand still", "Show four frames of each clip", indent=False)
+        shots = SHOTS if model.setting.training_clips else SHOTS[:1]
+        self.shots = widgets.Dropdown(description="Shots", options=shots)
+        self.seed = widgets.Dropdown(description="Draw", options=model.setting.seeds)
+        self.still = widgets.Checkbox(description="Clips stand still", indent=False)
         self.controls = (
             self.category, self.wording, self.names, self.method, self.strength, self.shots, self.seed,
         )  # fmt: skip
-        tips = {control.description: getattr(control, _tip(control)) for control in self.controls}
+        for control, tip in zip((*self.controls, self.still), TIPS.values(), strict=True):
+            # Versions 7 and 8 keep it under two names.
+            setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", tip)
+            control.layout = {"width": "auto", "max_width": "44em"}
         self._parts = {name: widgets.HTML() for name in ("message", "sentence", "rates", "sources", "confusion")}
         self._pictures: list[widgets.HTML] = []
         self._answers: list[widgets.HTML] = []
         self._cards = widgets.Box(layout={"flex_flow": "row wrap"})
-        help_text = widgets.HTML(STYLE + shown.STYLE + shown.explained(tips | shown.NAMES))
+        help_text = widgets.HTML(STYLE + shown.STYLE + shown.explained(TIPS | shown.NAMES))
         super().__init__([*self.controls, help_text, *self._parts.values(), self.still, self._cards])
         self._update()
-        for control in self.controls:
-            control.observe(self._changed, "value")
+        for control in (self.category, self.wording):
+            control.observe(self._take, "value")
+        for control in self.controls[2:]:
+            control.observe(lambda change: self._update(), "value")
         self.still.observe(lambda change: self._show_pictures(), "value")
 
     @property
@@ -88,23 +102,17 @@ class Explorer(widgets.VBox):
     def _text(self, coarse: str, wording: str) -> str:
         return "\n".join(self._model.known[wording][coarse].subcategories)
 
-    def _changed(self, change: dict[str, Any]) -> None:
-        if self._quiet:
-            return
-        self._quiet = True  # while a control sets another
-        owner = change["owner"]
-        if owner is self.category and self.wording.value == OWN:
+    def _take(self, change: dict[str, Any]) -> None:
+        """The benchmark's names, in the chosen wording, take the place of those that are there."""
+        if change["owner"] is self.category and self.wording.value == OWN:
             self.wording.value = next(iter(self._model.known))
-        if owner in (self.category, self.wording) and self.wording.value != OWN:
+        if self.wording.value != OWN:
             self.names.value = self._text(self.category.value, self.wording.value)
-        if owner is self.names:
-            texts = {self._text(self.category.value, wording): wording for wording in self._model.known}
-            self.wording.value = texts.get(self.names.value, OWN)
-        self._quiet = False
-        self._update()
 
     def _update(self) -> None:
         coarse, before = self.category.value, self.result
+        texts = {self._text(coarse, wording): wording for wording in self._model.known}
+        self.wording.value = texts.get(self.names.value, OWN)
         names = lines_of(self.names.value, coarse)
         choice = Choice(coarse, names, self.method.value, self.strength.value, self.shots.value, self.seed.value)
         try:
@@ -128,14 +136,3 @@ class Explorer(widgets.VBox):
             part.value = film.html(answer.shows, self.still.value)
         cards = zip(self._pictures[: len(films)], self._answers, strict=False)
         self._cards.children = [widgets.VBox(card, layout={"width": "10.5em", "margin": "0 1em 0 0"}) for card in cards]
-
-
-def _control(kind: type, description: str, tip: str, **settings: Any) -> widgets.Widget:
-    control = kind(description=description, layout={"width": "auto", "max_width": "44em"}, **settings)
-    setattr(control, _tip(control), tip)
-    return control
-
-
-def _tip(control: widgets.Widget) -> str:
-    """The name of a control's longer explanation, which versions 7 and 8 keep under two."""
-    return "tooltip" if control.has_trait("tooltip") else "description_tooltip"

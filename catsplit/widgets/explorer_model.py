@@ -11,27 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from catsplit import stage
-from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError
 from catsplit.evaluator import Evaluator
-from catsplit.features import FeatureSet
 from catsplit.gallery import Film, film
-from catsplit.head import Head, Rows
+from catsplit.head import Rows
 from catsplit.methods import ZERO_SHOT
-from catsplit.metrics import probabilities, targets_of
 from catsplit.modifiers import Split, strengthened
 from catsplit.setting import Setting
-from catsplit.shots import TrainingClips
-from catsplit.text import Encode
 from catsplit.training.recipe import PUBLISHED
 from catsplit.video import read_frames
 from catsplit.widgets.explorer_names import Source, named, sources_of
 
 METHODS = ("copies", "random entries", "retrieval", "retrieval, coherent", "alignment", "ridge")
-SEEDS = (0, 1, 2)
 DRAWS = 5  # of the control: one draw of its noise favours some direction of the features for all clips
 SIZE = 72  # of a clip, in pixels
 
@@ -111,45 +103,32 @@ class Model:
     """Splits of one part of a benchmark, made and measured as a reader chooses.
 
     Args:
-        head: its labels are the part's, in their order.
-        features: of the validation clips.
-        training: features of the training clips, without which there are no shots.
-        wordings: of the benchmark, the exact one first.
+        setting: without training clips there are no shots.
 
     Attributes:
-        known: {wording: {category: its split}}.
+        known: {wording: {category: its split}}, the exact wording first.
     """
 
-    def __init__(
-        self,
-        benchmark: Benchmark,
-        head: Head,
-        features: FeatureSet,
-        encode: Encode,
-        training: FeatureSet | None = None,
-        wordings: Sequence[str] = ("exact", "paraphrased"),
-    ) -> None:
-        self.benchmark, self.head = benchmark, head
-        self.ground = Setting(head, benchmark=benchmark, encode=encode, seeds=SEEDS)
-        self.known = {w: {s.coarse: s for s in self.ground.worded(w).splits} for w in wordings}
-        self.training = TrainingClips(benchmark, head, training)
-        self._evaluator, self._features = Evaluator(head, features.features), features
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.head = setting, setting.head
+        self.known = {word: {s.coarse: s for s in setting.worded(word).splits} for word in setting.wordings}
+        self._evaluator = Evaluator(setting.head, setting.features.features)
         self._made: dict[Choice, Result] = {}
-        self.targets, self._places, self.films = map(lru_cache(None), (self._targets, self._chosen, self._read))
+        self._places, self.films = map(lru_cache(None), (self._chosen, self._read))
 
     def prepare(self, say: Callable[[str], None] = print) -> "Model":
         """Make ahead what would keep the first choices waiting, and say so."""
         say("Fitting the alignment and loading the text encoder, once …")
-        _ = self.ground.alignment, self.ground.ridge
+        _ = self.setting.alignment, self.setting.ridge
         splits = [split for known in self.known.values() for split in known.values()]
         texts = [text for split in splits for text in split.subcategories + split.modifiers]
-        self.ground.encode(list(dict.fromkeys([*texts, *self.ground.dictionary.labels])))
+        self.setting.encode(list(dict.fromkeys([*texts, *self.setting.dictionary.labels])))
         return self
 
     @property
     def categories(self) -> tuple[str, ...]:
         """Those that can be split."""
-        return tuple(split.coarse for split in self.benchmark.splits)
+        return tuple(split.coarse for split in self.setting.splits)
 
     def result(self, choice: Choice) -> Result:
         """What the choice comes to; a choice that was made before is not computed again.
@@ -161,8 +140,8 @@ class Model:
 
     def results(self, choices: Sequence[Choice]) -> list[Result]:
         """`result` of many choices, faster together."""
-        copies = {choice: self._copies(choice) for choice in dict.fromkeys(choices)}
-        wanted = dict.fromkeys(_plain(one) for choice, drawn in copies.items() for one in (choice, *drawn))
+        copies = {choice: self._copies(choice) for choice in choices}
+        wanted = dict.fromkeys(_plain(one) for choice in choices for one in (choice, *copies[choice]))
         new = [choice for choice in wanted if choice not in self._made]
         for choice, rows in zip(new, self._learned(new), strict=True):
             self._made[choice] = self._measured(choice, rows)
@@ -183,94 +162,84 @@ class Model:
 
     def clips(self, coarse: str) -> tuple[str, ...]:
         """Clips to look at: two or three of each subcategory, and the two untouched ones that are nearest to coarse."""
-        return tuple(self._features.paths[i] for i in self._places(coarse))
-
-    def _own(self, coarse: str) -> tuple[str, ...]:
-        """The benchmark's own words for the subcategories."""
-        return self.known[next(iter(self.known))][coarse].subcategories
+        return tuple(self.setting.features.paths[i] for i in self._places(coarse))
 
     def _copies(self, choice: Choice) -> list[Choice]:
         """The controls. They don't read names, so that those of all wordings are the same."""
         split, truth = self.split(choice)
-        names = self._own(choice.coarse) if truth else split.subcategories
+        names = self.setting.split(choice.coarse).subcategories if truth else split.subcategories
         return [replace(choice, names=names, method="copies", strength=1.0, seed=seed) for seed in range(DRAWS)]
 
     def _begun(self, choice: Choice) -> Rows:
         """The rows before they have seen any clip."""
-        rows = ZERO_SHOT[choice.method](self.ground, self.split(choice)[0], choice.seed)
+        rows = ZERO_SHOT[choice.method](self.setting, self.split(choice)[0], choice.seed)
         return rows if choice.strength == 1 else strengthened(self.head, choice.coarse, rows, choice.strength)
 
     def _learned(self, choices: Sequence[Choice]) -> list[Rows]:
         """The rows of choices after the clips that were asked for."""
         rows = [self._begun(choice) for choice in choices]
-        jobs: dict[str, list[int]] = {}
+        places: dict[Split, list[int]] = {}
         for i, choice in enumerate(choices):
+            split, truth = self.split(choice)
             if choice.shots:
-                jobs.setdefault(choice.coarse, []).append(i)
-                own = self._own(choice.coarse)
-                if not self.split(choice)[1]:
-                    raise CatsplitError(
-                        f'The clips to learn from show the {len(own)} subcategories that the benchmark has of '
-                        f'"{choice.coarse}": give {len(own)} names, or learn from no clips.'
-                    )
-        for coarse, places in jobs.items():
-            # All under the benchmark's names, whatever theirs: so they learn side by side.
-            own = self.benchmark.split(coarse)
-            runs = [
-                (Rows(zip(own.subcategories, rows[i].values(), strict=True)), choices[i].shots, choices[i].seed)
-                for i in places
+                places.setdefault(split, []).append(i)
+            if choice.shots and not truth:
+                k = len(self.setting.split(choice.coarse).subcategories)
+                raise CatsplitError(
+                    f'The clips to learn from show the {k} subcategories that the benchmark has of "{choice.coarse}": '
+                    f"give {k} names, or learn from no clips."
+                )
+        if places:
+            jobs = [
+                (split, [(rows[i], choices[i].shots, choices[i].seed) for i in mine]) for split, mine in places.items()
             ]
-            self.training.fetch([(own, shots, seed) for _, shots, seed in runs])
-            for i, (fit, _) in zip(places, self.training.finetune(own, runs, "new rows", PUBLISHED), strict=True):
-                biases = zip(rows[i], fit.rows.biases.values(), strict=True)
-                rows[i] = Rows(zip(rows[i], fit.rows.values(), strict=True), rows[i].origins, dict(biases))
+            clips = self.setting.training_clips
+            clips.fetch([(split, shots, seed) for split, runs in jobs for _, shots, seed in runs], everything=True)
+            fits = clips.finetune_splits(jobs, "new rows", PUBLISHED)
+            for mine, found in zip(places.values(), fits, strict=True):
+                for i, (fit, _) in zip(mine, found, strict=True):
+                    rows[i] = fit.rows
         return rows
 
     def _measured(self, choice: Choice, rows: Rows) -> Result:
         """The result without its control."""
         (split, truth), coarse, first = self.split(choice), choice.coarse, len(self.head)
-        own, targets = self._own(coarse), self.targets(coarse)
+        own, targets = self.setting.split(coarse).subcategories, self.setting.targets(coarse)
         # Whose clips are whose isn't known without truth, only that they are the category's.
         scored = targets if truth else targets.clamp(max=first)
         (scores,) = self._evaluator.score([self.head.split(coarse, rows)], scored)
         known = (scores.generality, scores.siblings) if truth else (None, None)
         sure = float(scores.confidence[targets >= first].double().mean())
-        names = split.subcategories if truth else own
-        k, used = len(split.subcategories), targets >= 0
-        lines = torch.where(targets >= first, targets - first, len(own))[used]
-        columns = torch.where(scores.after >= first, scores.after - first, k)[used]
-        counts = torch.bincount(lines * (k + 1) + columns, minlength=(len(own) + 1) * (k + 1))
+        names, k = split.subcategories if truth else own, len(split.subcategories)
+        lines = torch.where(targets >= first, targets - first, len(own))
+        columns = torch.where(scores.after >= first, scores.after - first, k)
+        counts = torch.bincount((lines * (k + 1) + columns)[targets >= 0], minlength=(len(own) + 1) * (k + 1))
         answers = []
         for i in self._places(coarse):
             target, answer = int(targets[i]), int(scores.after[i])
             right = answer == target if truth or min(target, answer) < first else None
             shows = (*self.head.labels, *names)[target]
             said = (*self.head.labels, *split.subcategories)[answer]
-            answers.append(Answer(self._features.paths[i], shows, said, right))
+            answers.append(Answer(self.setting.features.paths[i], shows, said, right))
         start = self._begun(replace(choice, strength=1.0, shots=0))
-        sources = sources_of(start, self.ground.dictionary, self.head[coarse], choice.method)
         rates = Rates(*known, scores.locality, scores.changed, sure)
         return Result(
-            choice, split, truth, sources, rates, rates, (*names, "all other categories"), own,
-            counts.reshape(len(own) + 1, k + 1).numpy(), tuple(answers),
+            choice, split, truth, sources_of(start, self.setting.dictionary, self.head[coarse], choice.method), rates,
+            rates, (*names, "all other categories"), own, counts.reshape(-1, k + 1).numpy(), tuple(answers),
         )  # fmt: skip
-
-    def _targets(self, coarse: str) -> Tensor:
-        """Targets (N,) of the validation clips, the subcategories in the benchmark's order."""
-        sets = self.benchmark.equivalent_set(coarse), self.benchmark.unrelated_set(coarse)
-        return targets_of(self._features.paths, *sets, [path for path, _ in self._features.skipped])
 
     def _chosen(self, coarse: str) -> tuple[int, ...]:
         """Numbers of `clips`."""
-        targets, first, k = self.targets(coarse), len(self.head), len(self._own(coarse))
-        chosen = [int(i) for j in range(k) for i in (targets == first + j).nonzero()[: max(6 // k, 1), 0]]
-        untouched = ((targets >= 0) & (targets < first)).nonzero()[:, 0]
-        shares = probabilities(self.head, self._features.features[untouched])[:, self.head.index(coarse)]
-        return (*chosen, *untouched[shares.topk(min(2, len(untouched))).indices].tolist())
+        targets, first, k = self.setting.targets(coarse), len(self.head), len(self.setting.split(coarse).subcategories)
+        chosen = [i for j in range(k) for i in (targets == first + j).nonzero()[: max(6 // k, 1), 0].tolist()]
+        shares = self.head.probabilities(self.setting.features)[:, self.head.index(coarse)]
+        untouched = (targets >= 0) & (targets < first)
+        return (*chosen, *shares.where(untouched, -1).topk(2).indices.tolist())
 
     def _read(self, coarse: str) -> tuple[Film, ...]:
         """`clips` as films."""
-        return tuple(film(read_frames(self.benchmark.path(clip), SIZE)) for clip in self.clips(coarse))
+        self.setting.prepare(self.clips(coarse))
+        return tuple(film(read_frames(self.setting.benchmark.path(clip), SIZE)) for clip in self.clips(coarse))
 
 
 def _plain(choice: Choice) -> Choice:
@@ -278,16 +247,3 @@ def _plain(choice: Choice) -> Choice:
     if choice.method == "copies" or not choice.strength:
         return replace(choice, method="copies", strength=1.0)
     return choice
-
-
-def stage_model(part: str = "A", encode: Encode | None = None, *, progress: bool = True) -> Model:
-    """The model of one part of Stage-Split (synthetic); renders and extracts clips on first use.
-
-    Args:
-        encode: a text encoder; by default one that keeps nothing on the disk of what a reader types.
-    """
-    from catsplit.text import encoder
-
-    training = stage.features(part, "train", progress=progress)
-    encode = encode or encoder(cache=False)
-    return Model(stage.load(part), stage.head(part), stage.features(part, progress=progress), encode, training)

@@ -1,7 +1,6 @@
 """What names that a reader types can stand for, and where their new rows come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from torch import Tensor
@@ -10,7 +9,6 @@ from torch.nn.functional import cosine_similarity
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Dictionary, Split
-from catsplit.words.modifier_text import extract_modifiers
 
 LINE_BY_LINE = "line by line"
 
@@ -41,14 +39,11 @@ def named(head: Head, known: Mapping[str, Split], names: Sequence[str]) -> tuple
     if len(names) < 2:
         count = "there is only one" if names else "there is none"
         raise CatsplitError(f'"{own.coarse}" needs two subcategories or more, one a line, but {count}: type another.')
-    taken = {label.casefold(): label for label in head.labels}
-    seen: set[str] = set()
-    for name in names:
-        if name.casefold() in seen:
-            raise CatsplitError(f'The subcategory "{name}" is there twice: change one of the two lines.')
-        seen.add(name.casefold())
-        if label := taken.get(name.casefold()):
-            raise CatsplitError(f'The classifier already has a category "{label}": use other words for the new one.')
+    lowered = [name.casefold() for name in names]
+    if twice := [name for name in names if lowered.count(name.casefold()) > 1]:
+        raise CatsplitError(f'The subcategory "{twice[-1]}" is there twice: change one of the two lines.')
+    if taken := [label for label in head.labels if label.casefold() in lowered]:
+        raise CatsplitError(f'The classifier already has a category "{taken[0]}": use other words for the new one.')
     for wording, split in known.items():
         if set(names) == set(split.subcategories):
             return split, wording
@@ -60,14 +55,7 @@ def named(head: Head, known: Mapping[str, Split], names: Sequence[str]) -> tuple
     if len(left) == len(strange) and len(set(places)) == len(places):
         place |= dict(zip(strange, left, strict=True))
         names, truth = sorted(names, key=place.__getitem__), LINE_BY_LINE
-    texts: dict[str, str] = {}
-    for split in known.values():
-        texts |= zip(split.subcategories, split.modifiers, strict=True)
-    given = {name: texts[name] for name in names if name in texts}
-    if len(set(given.values())) < len(given):
-        given = {}
-    modifiers = extract_modifiers(own.coarse, names, given)
-    return replace(own, subcategories=tuple(names), modifiers=tuple(modifiers[name] for name in names)), truth
+    return Split.of(own.coarse, names), truth
 
 
 class Source(NamedTuple):
@@ -97,16 +85,12 @@ def sources_of(rows: Rows, dictionary: Dictionary, start: Tensor, method: str) -
     """
     found = []
     for name, row in rows.items():
-        origin = rows.origins[name]
-        entry, score = origin.get("source"), origin.get("score")
-        if method == "copies":
-            found.append(Source(name, origin["modifier"], "none"))
-            continue
-        if entry:
-            kind, place = "drawn" if score is None else "matched", dictionary.labels.index(entry)
-        else:
+        modifier, entry, score = (rows.origins[name].get(key) for key in ("modifier", "source", "score"))
+        kind = "drawn" if score is None else "matched"
+        if not entry:
             cosines = cosine_similarity(dictionary.vectors, (row - start)[None])
-            kind, place, score = "nearest", int(cosines.argmax()), float(cosines.max())
-        entry, donor = dictionary.labels[place], dictionary.groups[place]
-        found.append(Source(name, origin["modifier"], kind, entry, donor, score))
+            kind, entry, score = "nearest", dictionary.labels[int(cosines.argmax())], float(cosines.max())
+        donor = dictionary.groups[dictionary.labels.index(entry)]
+        source = Source(name, modifier, kind, entry, donor, score)
+        found.append(Source(name, modifier, "none") if method == "copies" else source)
     return tuple(found)

@@ -33,7 +33,7 @@ const show = () => {
   for (const control of controls) {
     const slides = control.type == "range", chosen = slides ? Number(control.value) : control.selectedIndex;
     place = place * (slides ? data.strengths.length : control.options.length) + chosen;
-    if (slides) control.previousElementSibling.value = control.ariaValueText = data.strengths[chosen];
+    if (slides) control.previousElementSibling.textContent = control.ariaValueText = data.strengths[chosen];
   }
   parts.forEach((part, i) => {
     const now = (data.choices[place][i] ?? []).map(line => data.lines[line]).join("\\n");
@@ -45,22 +45,17 @@ show();
 }"""
 
 
-def static_explorer(
-    model: Model,
-    methods: Sequence[str] = METHODS,
-    strengths: Sequence[float] = STRENGTHS,
-    shots: Sequence[int] = SHOTS,
-) -> Interactive:
+def static_explorer(model: Model, strengths: Sequence[float] = STRENGTHS, shots: Sequence[int] = SHOTS) -> Interactive:
     """The explorer with all splits of the model's part made beforehand.
 
     Args:
-        methods, strengths, shots: what can be chosen; each category and wording is combined with all of them.
+        strengths, shots: what can be chosen; each category, wording and method is combined with all of them.
     """
     lines: dict[str, int] = {}
     choices = [
         [[lines.setdefault(line, len(lines)) for line in part.split("\n")] for part in parts]
         for coarse in model.categories
-        for parts in _views(model, coarse, methods, strengths, shots)
+        for parts in _views(model, coarse, strengths, shots)
     ]
     data = {"strengths": [f"{strength:g}" for strength in strengths], "lines": list(lines), "choices": choices}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -69,8 +64,8 @@ def static_explorer(
     controls = [
         _listed("Category", model.categories, model.categories[0]),
         _listed("Names", tuple(model.known), tuple(model.known)[-1]),
-        _listed("Method", methods, "retrieval"),
-        f'<label>Strength: <output></output><input type="range" aria-label="Strength" max="{len(strengths) - 1}" '
+        _listed("Method", METHODS, "retrieval"),
+        f'<label>Strength: <b></b><input type="range" aria-label="Strength" max="{len(strengths) - 1}" '
         f'value="{middle}"></label>',
         _listed("Clips to learn from, of each", shots, shots[0]),
     ]
@@ -84,13 +79,11 @@ def static_explorer(
     return Interactive(NAME, inside, SCRIPT.replace("VIEW", name).replace("DATA", text))
 
 
-def _views(
-    model: Model, coarse: str, methods: Sequence[str], strengths: Sequence[float], shots: Sequence[int]
-) -> Iterator[list[str]]:
+def _views(model: Model, coarse: str, strengths: Sequence[float], shots: Sequence[int]) -> Iterator[list[str]]:
     """The parts of the view of all choices of a category, those of the last control first; clips by turns."""
     films = model.films(coarse)
     names = [known[coarse].subcategories for known in model.known.values()]
-    choices = [Choice(coarse, *rest) for rest in product(names, methods, strengths, shots)]
+    choices = [Choice(coarse, *rest) for rest in product(names, METHODS, strengths, shots)]
     results = model.results(choices)
     for i, result in enumerate(results):
         at = i // len(shots) % len(strengths)
