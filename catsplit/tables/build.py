@@ -6,13 +6,14 @@ differences of the same splits. Ours stand in these tables alone: the published 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from catsplit.errors import CatsplitError
 from catsplit.methods import (
     ABLATED,
     ALL_THE_DATA,
-    COMPARED,
     INITIAL,
     LOW_SHOT,
     ORACLE,
@@ -20,18 +21,14 @@ from catsplit.methods import (
     WHOLE_MODEL,
     ZERO_SHOT,
 )  # fmt: skip
-from catsplit.metrics import interval
-
-if TYPE_CHECKING:
-    import pandas as pd
+from catsplit.results import IDENTITY, gaps, means
 
 RATES = ("generality", "locality", "mean", "siblings")
 CONTROLS = ("copies", "random vectors", "random entries")
 SETTING = ("benchmark", "part", "wording", "encoder")
-_ORDER = (*CONTROLS, VISION_LANGUAGE, "retrieval", "alignment", *ABLATED, *LOW_SHOT, WHOLE_MODEL, ALL_THE_DATA, ORACLE)
-_LEARNERS = (*LOW_SHOT, WHOLE_MODEL, ALL_THE_DATA)
-
 COMPARED_BY_KIND = ("copies", "retrieval", "alignment", VISION_LANGUAGE, ORACLE)
+_LEARNERS = (*LOW_SHOT, WHOLE_MODEL, ALL_THE_DATA)
+_METHODS = (*CONTROLS, VISION_LANGUAGE, "retrieval", "alignment", *ABLATED, *_LEARNERS, ORACLE)
 
 # What is varied, how the variant is called, and the method that does it.
 VARIANTS = (
@@ -49,70 +46,59 @@ VARIANTS = (
 )
 
 
-def zero_shot(results: "pd.DataFrame") -> "pd.DataFrame":
+def zero_shot(results: pd.DataFrame) -> pd.DataFrame:
     """The zero-shot comparison: controls, the vision–language baseline, retrieval, alignment, and the oracle.
 
     Methods of one's own are in it too. Returns columns of `SETTING`, method, splits, and for each of `RATES` its
     mean, low and high.
     """
-    chosen = _first_encoder(results)
-    chosen = chosen[~chosen["method"].isin([*_LEARNERS, *ABLATED])]
-    return _summary(chosen, (*SETTING, "method")).drop(columns="missing")
+    return _in_order(_summary(_zero_shot_lines(results), [*SETTING, "method"]), "part", "wording", "method")
 
 
-def ablation(results: "pd.DataFrame") -> "pd.DataFrame":
+def ablation(results: pd.DataFrame) -> pd.DataFrame:
     """The zero-shot method taken apart: columns of `SETTING`, what, variant, splits, missing, and the rates.
 
     `missing` counts splits for which the variant can't be made, such as a coherent retrieval of more siblings than
     any donor has; the means are over the other splits.
     """
-    import pandas as pd
-
-    summary = _summary(results[results["method"].isin([*COMPARED, *ABLATED])], (*SETTING, "method"))
-    parts = []
-    first = _first_encoder(summary)
-    for what, variant, method in VARIANTS:
-        parts.append(first[first["method"] == method].assign(what=what, variant=variant))
-    if summary["encoder"].nunique() > 1:
-        for method in ("retrieval", "alignment"):
-            mine = summary[summary["method"] == method]
-            parts.append(mine.assign(what="text encoder", variant=mine["encoder"].map(lambda e, m=method: f"{e}, {m}")))
-    table = pd.concat(parts, ignore_index=True)
-    # A thing that wasn't varied is no ablation.
-    varied = table.groupby("what")["variant"].transform("nunique") > 1
-    columns = [*SETTING, "what", "variant"]
-    return table.loc[varied, columns + [c for c in table.columns if c not in (*columns, "method")]].reset_index(
-        drop=True
-    )
+    by, lines = [*SETTING, "what", "variant"], _ablation_lines(results)
+    if lines.empty:
+        return pd.DataFrame()
+    table = _summary(lines, by)
+    asked = lines.groupby(by)["coarse"].nunique()
+    missing = asked.reindex(pd.MultiIndex.from_frame(table[by])).to_numpy() - table["splits"]
+    table.insert(len(by) + 1, "missing", missing)
+    return _in_order(table, "what", "variant", "part", "wording")
 
 
-def one_shot(results: "pd.DataFrame", shots: int = 1) -> "pd.DataFrame":
+def one_shot(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
     """What learns from `shots` clips of each subcategory, and from which rows on: columns learns and initial, rates.
 
     The whole model that learned from all clips stands beside them, as in the paper.
     """
-    chosen = _first_encoder(results)
-    all_the_data = chosen["method"] == ALL_THE_DATA
-    chosen = chosen[all_the_data | chosen["method"].isin(_LEARNERS) & (chosen["shots"] == shots)]
-    summary = _summary(chosen, (*SETTING, "method", "initial", "shots"))
-    return summary.rename(columns={"method": "learns"}).drop(columns="missing")
+    table = _summary(_learned_lines(results, shots), [*SETTING, "method", "initial", "shots"])
+    return _in_order(table, "part", "wording", "method", "initial").rename(columns={"method": "learns"})
 
 
-def by_kind(results: "pd.DataFrame", methods: Sequence[str] = COMPARED_BY_KIND) -> "pd.DataFrame":
-    """Zero-shot figures by type of split, both parts together; the intervals are over few splits, so see `splits`.
+def by_kind(results: pd.DataFrame, methods: Sequence[str] = COMPARED_BY_KIND) -> pd.DataFrame:
+    """Zero-shot figures by type of split, all parts together; the intervals are over few splits, so see `splits`.
 
     Kinds whose modifiers no donor has, in any part of the label space, are kept apart. `chance` is the mean of 1/k.
     """
-    chosen = _first_encoder(results)
-    chosen = chosen[chosen["method"].isin(methods) & (chosen["kind"] != "")]
-    novel = (chosen["known"] == 0).map({True: ", unknown modifiers", False: ""})
-    chosen = chosen.assign(kind=chosen["kind"] + novel, part="+".join(sorted(set(chosen["part"]))))
-    summary = _summary(chosen, ("benchmark", "part", "wording", "encoder", "kind", "method"))
-    chance = (1 / chosen["k"]).groupby(chosen["kind"]).mean() * 100
-    return summary.assign(chance=summary["kind"].map(chance)).drop(columns="missing")
+    lines = _main_encoder(results)
+    lines = lines[lines["method"].isin(methods) & (lines["kind"] != "")]
+    novel = (lines["known"] == 0).map({True: ", unknown modifiers", False: ""})
+    lines = lines.assign(
+        kind=lines["kind"] + novel,
+        part=lines.groupby(["wording", "encoder"])["part"].transform(lambda parts: "+".join(sorted(set(parts)))),
+        coarse=lines["coarse"] + ", " + lines["part"],  # a category that two parts split is two splits
+        chance=1 / lines["k"],
+    )
+    table = _summary(lines, [*SETTING, "kind", "method"], (*RATES, "chance"))
+    return table.drop(columns=["chance low", "chance high"])
 
 
-def differences(results: "pd.DataFrame", shots: int = 1) -> "pd.DataFrame":
+def differences(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
     """One method less another on the same splits, in points, with the interval of the mean difference.
 
     Returns:
@@ -120,92 +106,116 @@ def differences(results: "pd.DataFrame", shots: int = 1) -> "pd.DataFrame":
         each rate its mean, low and high; `verdict` is on generality: "above", "below", or "not told apart" where
         the interval holds zero.
     """
-    import pandas as pd
+    lines = _main_encoder(results)
+    lines = lines[lines["shots"].isin([0, shots])]
+    learned = lines["method"] + " from " + lines["initial"]
+    lines = lines.assign(name=lines["method"].mask(lines["method"].isin(_LEARNERS), learned), scope=lines["part"])
+    scopes = [lines]
+    for _, own in lines.groupby(["wording", "encoder"]):
+        if own["part"].nunique() > 1:
+            scopes.append(own.assign(scope="+".join(sorted(set(own["part"])))))
+    lines = pd.concat(scopes)
+    by, found = ["benchmark", "scope", "wording", "encoder"], []
+    for question, one, other in _pairs():
+        if {one, other} <= set(lines["name"]):
+            gap = _wide(gaps(lines, {"name": one}, {"name": other}, by, RATES), by)
+            found.append(gap.assign(question=question, method=one, against=other))
+    if not found:
+        return pd.DataFrame()
+    table = _in_order(pd.concat(found).rename(columns={"scope": "part"}), "wording", "part")
+    first = [*SETTING, "question", "method", "against"]
+    table = table[[*first, *table.columns.difference(first, sort=False)]]
+    verdict = (table["generality low"] > 0).map({True: "above", False: "not told apart"})
+    return table.assign(verdict=verdict.mask(table["generality high"] < 0, "below"))
 
-    chosen = _first_encoder(results)
-    names = chosen["method"].where(~chosen["method"].isin(_LEARNERS), _learner(chosen))
-    table = chosen.assign(name=names)[chosen["shots"].isin([0, shots])]
-    methods = ("retrieval", "alignment")
+
+def left_out(results: pd.DataFrame) -> pd.DataFrame:
+    """The lines that none of the tables shows: of a second text encoder, or of another number of clips than one."""
+    results = results.reset_index(drop=True)
+    shown = [lines(results).index for lines in (_zero_shot_lines, _ablation_lines, _learned_lines)]
+    return results.drop(pd.Index(np.concatenate(shown)).unique())
+
+
+def _pairs() -> list[tuple[str, str, str]]:
+    """Questions, and the two methods whose difference answers each."""
+    methods, rows = ("retrieval", "alignment"), "new rows from {}"
     pairs = [("the controls", m, c) for m in methods for c in CONTROLS]
     pairs += [("vision–language", m, VISION_LANGUAGE) for m in methods]
     pairs += [("each other", "alignment", "retrieval")]
-    rows, whole = "new rows from {}", WHOLE_MODEL + " from coarse"
     pairs += [("a few clips", rows.format(a), rows.format(b))
               for a, b in (("alignment", "coarse"), ("retrieval", "coarse"), ("alignment", "random"))]  # fmt: skip
-    pairs += [("a few clips", rows.format("alignment"), "alignment"), ("a few clips", rows.format("coarse"), whole)]
-    found = []
-    parts = sorted(set(table["part"]))
-    for wording in dict.fromkeys(table["wording"]):
-        for part in [*parts, *(["+".join(parts)] if len(parts) > 1 else [])]:
-            here = table[(table["wording"] == wording) & (table["part"].isin([part] if part in parts else parts))]
-            for question, one, other in pairs:
-                mine, theirs = (_per_split(here[here["name"] == name]) for name in (one, other))
-                gap = (mine - theirs).dropna()
-                if not len(gap):
-                    continue
-                setting = here.iloc[0][list(SETTING)].to_dict() | {"part": part}
-                line = {**setting, "question": question, "method": one, "against": other, "splits": len(gap)}
-                found.append(line | _intervals(gap))
-    if not found:
-        return pd.DataFrame()
-    table = pd.DataFrame(found)
-    verdict = [
-        "above" if low > 0 else "below" if high < 0 else "not told apart"
-        for low, high in zip(table["generality low"], table["generality high"], strict=True)
-    ]
-    return table.assign(verdict=verdict)
+    pairs += [("a few clips", rows.format("alignment"), "alignment")]
+    return [*pairs, ("a few clips", rows.format("coarse"), WHOLE_MODEL + " from coarse")]
 
 
-def _learner(results: "pd.DataFrame") -> "pd.Series":
-    return results["method"] + " from " + results["initial"]
+def _main_encoder(results: pd.DataFrame) -> pd.DataFrame:
+    """The lines of the first text encoder, or of a part's own first where that part lacks it: others are an ablation.
 
-
-def _first_encoder(results: "pd.DataFrame") -> "pd.DataFrame":
-    """The results of the first text encoder: others are an ablation."""
+    Raises:
+        CatsplitError: there are no results, or of two benchmarks, or a line is there twice.
+    """
     if results.empty:
         raise CatsplitError("There are no results to make tables of: run a sweep first.")
     if results["benchmark"].nunique() > 1:
         names = ", ".join(sorted(set(results["benchmark"])))
         raise CatsplitError(f"Tables are of one benchmark, but these results are of {names}: choose one.")
-    return results[results["encoder"] == results["encoder"].iloc[0]]
+    if (again := results.duplicated(list(IDENTITY))).any():
+        line = results[again].iloc[0]
+        raise CatsplitError(
+            f'The results hold "{line["coarse"]}" (part {line["part"]}, {line["method"]}, seed {line["seed"]}) twice: '
+            "give each sweep once."
+        )
+    first = results["encoder"].iloc[0]
+    encoders = results.groupby(["part", "wording"])["encoder"]
+    return results[results["encoder"] == encoders.transform(lambda own: first if (own == first).any() else own.iloc[0])]
 
 
-def _per_split(lines: "pd.DataFrame") -> "pd.DataFrame":
-    """Mean over the seeds, in percent, for each split: (splits, rates)."""
-    return lines.groupby(["part", "coarse"])[list(RATES)].mean() * 100
+def _zero_shot_lines(results: pd.DataFrame) -> pd.DataFrame:
+    lines = _main_encoder(results)
+    return lines[~lines["method"].isin([*_LEARNERS, *ABLATED])]
 
 
-def _intervals(per_split: "pd.DataFrame") -> dict[str, float]:
-    found = {}
-    for rate in RATES:
-        mean, low, high = interval(per_split[rate].to_numpy())
-        found |= {rate: mean, f"{rate} low": low, f"{rate} high": high}
-    return found
+def _learned_lines(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
+    lines = _main_encoder(results)
+    learned = lines["method"].isin(_LEARNERS) & (lines["shots"] == shots)
+    return lines[learned | (lines["method"] == ALL_THE_DATA)]
 
 
-def _summary(results: "pd.DataFrame", by: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd
+def _ablation_lines(results: pd.DataFrame) -> pd.DataFrame:
+    """Lines of each variant, with columns what and variant; some are lines of several."""
+    lines = _main_encoder(results)
+    found = [lines[lines["method"] == method].assign(what=w, variant=v) for w, v, method in VARIANTS]
+    for method in ("retrieval", "alignment"):
+        own = results[results["method"] == method]
+        found.append(own.assign(what="text encoder", variant=own["encoder"] + f", {method}"))
+    lines = pd.concat(found)
+    # A thing that wasn't varied is no ablation.
+    rivals = lines["encoder"].where(lines["what"] == "text encoder", lines["variant"])
+    varied = rivals.groupby([lines[name] for name in ("part", "wording", "what")]).transform("nunique") > 1
+    return lines[varied]
 
-    rows = []
-    for keys, lines in results.groupby(list(by), sort=False):
-        per_split = _per_split(lines)
-        whole = per_split.dropna()
-        if len(whole):
-            counts = {"splits": len(whole), "missing": len(per_split) - len(whole)}
-            rows.append(dict(zip(by, keys, strict=True)) | counts | _intervals(whole))
-    columns = [*by, "splits", "missing", *(f"{rate}{end}" for rate in RATES for end in ("", " low", " high"))]
-    table = pd.DataFrame(rows, columns=columns)
-    orders = {"method": _ORDER, "initial": tuple(INITIAL)}
-    orders |= {column: tuple(dict.fromkeys(results[column])) for column in ("part", "wording")}
-    order = [column for column in ("part", "wording", "method", "initial") if column in by]
-    if "kind" in by:
-        return table
-    # Methods of one's own come between the zero-shot methods and those that learn.
-    return table.sort_values(
-        order,
-        key=lambda values: values.map(
-            lambda value: orders[values.name].index(value) if value in orders[values.name] else len(ZERO_SHOT) + 0.5
-        ),
-        kind="stable",
-        ignore_index=True,
-    )
+
+def _summary(lines: pd.DataFrame, by: list[str], rates: Sequence[str] = RATES) -> pd.DataFrame:
+    return _wide(means(lines, by, rates), by) if len(lines) else pd.DataFrame()
+
+
+def _wide(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """One line for each group in place of one for each rate; groups of which nothing could be made are left out."""
+    wide = table[by].drop_duplicates()
+    for rate, own in table.groupby("rate", sort=False):
+        names = {"n": "splits", "mean": rate, "low": f"{rate} low", "high": f"{rate} high"}
+        found = own[[*by, *names]].rename(columns=names)
+        wide = wide.merge(found if "splits" not in wide else found.drop(columns="splits"), on=by)
+    return wide[wide["splits"] > 0].reset_index(drop=True)
+
+
+def _in_order(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Sorted by these columns: methods and initial rows as the paper has them, all else as it first appears."""
+    orders = {"method": _METHODS, "initial": tuple(INITIAL)}
+
+    def places(values: pd.Series) -> pd.Series:
+        order = orders.get(values.name, tuple(values.unique()))
+        # Methods of one's own come between the zero-shot methods and those that learn.
+        return values.map({value: place for place, value in enumerate(order)}).fillna(len(ZERO_SHOT) + 0.5)
+
+    return table.sort_values(list(columns), key=places, kind="stable", ignore_index=True) if len(table) else table
