@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,9 +65,34 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package, built from the working tree without a download."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-         "--wheel-dir", str(folder), str(ROOT)],
-        check=True, stdin=subprocess.DEVNULL,
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--wheel-dir",
+            str(folder),
+            str(ROOT),
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     (path,) = folder.glob("catsplit-*.whl")
     return path
+
+
+@pytest.fixture
+def figures() -> Iterator[None]:
+    """Closes the figures of a test, which must leave the reader's own style as it was."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    mpl.use("Agg")
+    before = {name: value for name, value in mpl.rcParams.items() if name != "backend"}
+    yield
+    assert {name: mpl.rcParams[name] for name in before} == before, "a figure changed the reader's own style"
+    plt.close("all")

@@ -1,30 +1,31 @@
 """Maps as figures: what is drawn is what was given."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from catsplit import plots
 from catsplit.errors import CatsplitError
 from catsplit.maps import Map
 
-mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures")
 
 
 def a_map(n: int = 12, seed: int = 0) -> Map:
     return Map(np.random.default_rng(seed).standard_normal((n, 2)), 0.914, f"UMAP, 4 neighbours, seed {seed}")
 
 
-def drawn(ax: plt.Axes) -> dict[str, np.ndarray]:
-    """The marks of each label."""
-    return {line.get_label(): line.get_xydata() for line in ax.get_lines() if not line.get_label().startswith("_")}
+def drawn(ax: Axes) -> dict[str, np.ndarray]:
+    """The marks of each label, told by their colour."""
+    handles, names = ax.get_legend_handles_labels()
+    marks = ax.collections[0]
+    colours = [to_hex(colour) for colour in marks.get_facecolors()]
+    return {
+        name: marks.get_offsets()[[colour == to_hex(handle.get_color()) for colour in colours]].data
+        for name, handle in zip(names, handles, strict=True)
+    }
 
 
 def test_a_map_has_each_point_in_its_label_and_its_trust_in_its_title():
@@ -33,8 +34,8 @@ def test_a_map_has_each_point_in_its_label_and_its_trust_in_its_title():
     for name, points in drawn(ax).items():
         assert np.array_equal(points, chart.places[[label == name for label in labels]])
     assert list(drawn(ax)) == ["to the left", "to the right", "upwards"]
-    looks = {(line.get_color(), line.get_marker()) for line in ax.get_lines()}
-    assert len({colour for colour, _ in looks}) == len({mark for _, mark in looks}) == 3
+    handles = ax.get_legend_handles_labels()[0]
+    assert len({line.get_color() for line in handles}) == len({line.get_marker() for line in handles}) == 3
     assert ax.get_title(loc="left") == "Pushing\nUMAP, 4 neighbours, seed 0\ntrustworthiness 0.91"
     assert not len(ax.get_xticks())
     assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == list(drawn(ax))
@@ -76,7 +77,7 @@ def test_names_are_written_once_and_apart():
         assert any(np.array_equal(text.xy, place) for place in mine)
     ax.figure.canvas.draw()
     # Of the text alone, without the thin line that leads to it.
-    boxes = [plt.Text.get_window_extent(text) for text in ax.texts]
+    boxes = [Text.get_window_extent(text) for text in ax.texts]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     frame = ax.get_window_extent()
     assert all(frame.x0 - 1 <= box.x0 and box.x1 <= frame.x1 + 1 for box in boxes)

@@ -95,6 +95,55 @@ def test_a_second_text_encoder_is_an_ablation_and_in_no_other_table(results):
     assert (added.loc[added["variant"] == "other words, retrieval", "generality"] == 12.5).all()
 
 
+def test_a_part_of_another_text_encoder_is_in_every_table(results):
+    mixed = results.assign(encoder=results["part"].map({"A": "words", "B": "other words"}))
+    for name, table in tabletext.make(mixed).items():
+        expected = {("A", "words"), ("B", "other words")}
+        assert set(zip(table["part"], table["encoder"], strict=True)) == expected, name
+    assert set(tables.ablation(mixed)["what"]) == {"rows", "similarity", "matching", "ties"}
+    text = tabletext.markdown(mixed, ["by type"])
+    assert "### Part A, exact wording, text encoder words" in text
+    assert "### Part B, exact wording, text encoder other words" in text
+    assert "none of the tables" not in text
+
+
+def test_what_no_table_shows_is_said(results):
+    learned = results["method"] == "new rows"
+    assert "none of the tables" not in tabletext.markdown(results, ["zero-shot"])
+    five = results[learned & (results["initial"] == "coarse")].assign(shots=5)
+    other = results[(results["part"] == "B") & ~learned].assign(encoder="other words")
+    text = tabletext.markdown(pd.concat([results, five, other]), ["zero-shot"])
+    said = [line for line in text.splitlines() if line.startswith("- part ")]
+    of_five = [f"- part {p}, {w} wording, text encoder words: new rows from coarse (5-shot)"
+               for p in "AB" for w in ("exact", "other")]  # fmt: skip
+    assert set(of_five) <= set(said)
+    more = [line for line in said if line not in of_five]
+    assert [line.split(":")[0] for line in more] == [
+        f"- part B, {wording} wording, text encoder other words" for wording in ("exact", "other")
+    ]
+    assert "ridge" in more[0]
+    assert not {"retrieval", "alignment"} & set(more[0].split(": ")[1].split("; "))
+
+
+def test_parts_are_taken_together_only_where_both_were_swept(results):
+    less = results[(results["part"] == "A") | (results["wording"] == "exact")]
+    for table in (tables.differences(less), tables.by_kind(less)):
+        assert set(table.loc[table["wording"] == "other", "part"]) == {"A"}
+        assert "A+B" in set(table.loc[table["wording"] == "exact", "part"])
+
+
+def test_a_category_that_both_parts_split_is_two_splits(results):
+    same = results.assign(coarse=results["coarse"].replace({"Rolling": "Pushing", "Sliding": "Pulling"}))
+    expected, found = (tables.by_kind(table)["splits"].tolist() for table in (results, same))
+    assert found == expected
+
+
+def test_seeds_are_said_for_each_part_where_they_differ(results):
+    assert "Seeds 0, 1." in tabletext.markdown(results, ["zero-shot"])
+    less = results[(results["part"] == "A") | (results["seed"] == 0)]
+    assert "Seeds 0, 1 in part A; 0 in part B." in tabletext.markdown(less, ["zero-shot"])
+
+
 def test_one_shot_lines_are_by_what_learns_and_what_it_began_with(results):
     whole = results[results["method"] == "new rows"].assign(method=WHOLE_MODEL, locality=0.0)
     everything = whole[whole["initial"] == "coarse"].assign(method=ALL_THE_DATA, shots=-1, generality=0.9)
@@ -134,9 +183,7 @@ def test_differences_are_paired_by_split(results):
     assert (line["generality low"], line["generality high"]) == pytest.approx((low, high))
     assert line["verdict"] == ("above" if low > 0 else "below" if high < 0 else "not told apart")
     assert len(gaps) == line["splits"] == 4
-    learned = only(
-        table, part="A", wording="other", method="new rows from alignment", against="new rows from coarse"
-    )
+    learned = only(table, part="A", wording="other", method="new rows from alignment", against="new rows from coarse")
     assert learned["splits"] == 2
 
 
@@ -154,6 +201,8 @@ def test_a_verdict_needs_an_interval_without_zero(results):
 def test_results_of_two_benchmarks_or_of_none_make_no_table(results):
     with pytest.raises(CatsplitError, match="are of Made-up, another"):
         tables.zero_shot(pd.concat([results, results.assign(benchmark="another")]))
+    with pytest.raises(CatsplitError, match="twice: give each sweep once"):
+        tables.zero_shot(pd.concat([results, results]))
     with pytest.raises(CatsplitError, match="no results"):
         tables.ablation(results.iloc[:0])
     with pytest.raises(CatsplitError, match="nothing for any of the tables: one-shot"):
@@ -230,8 +279,8 @@ def test_a_figure_draws_every_line_of_its_table(results, name):
     figure = tablefigures.draw(name, table)
     drawn = []
     for axis in figure.axes:
-        for container in axis.containers:
-            drawn += container.lines[0].get_xdata().tolist()
+        marks = [line.get_xdata() for line in axis.lines if line.get_marker() != "None"]
+        drawn += [x for xs in marks for x in xs if np.isfinite(x)]
     rates = ["generality"] if name == "by type" else ["generality", "locality"]
     expected = [value for rate in rates for value in table[rate]]
     assert sorted(drawn) == pytest.approx(sorted(expected))

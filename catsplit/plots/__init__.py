@@ -1,14 +1,11 @@
 """Figures of the book. They take data and return matplotlib axes; what is drawn was computed elsewhere."""
 
-from catsplit.plots.arithmetic import parallelogram, plane_through, regions
-from catsplit.plots.clips import strips
-from catsplit.plots.confusions import confusion
-from catsplit.plots.dictionaries import flow, matches, prototypes, similarity_maps
-from catsplit.plots.heads import plane, rows, similarity
-from catsplit.plots.learning import curves
+from catsplit.plots.dictionaries import flow, similarity_maps
+from catsplit.plots.heatmaps import confusion, matches, rows, similarity
 from catsplit.plots.maps import label_map, label_maps, name_map, row_map
-from catsplit.plots.results import bars, intervals, trade_off
-from catsplit.plots.signs import pictures, signs
+from catsplit.plots.pictures import pictures, strips
+from catsplit.plots.planes import parallelogram, plane, plane_through, prototypes, regions
+from catsplit.plots.results import bars, curves, intervals, signs, trade_off
 from catsplit.plots.style import COLOURS, MARKS, STYLE
 
 __all__ = [

@@ -2,18 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
+import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.transforms import Bbox
 
 from catsplit.errors import CatsplitError
 from catsplit.maps import Map
-from catsplit.plots.style import COLOURS, HALO, MARKS, check_shape, new_axes, styled
-
-KINDS = tuple(zip((*COLOURS, "black"), (*MARKS, "*"), strict=True))
+from catsplit.plots.style import MOST, check_shape, finish, looks, new_axes, styled, write_beside
 
 
 @styled
@@ -29,16 +26,13 @@ def label_map(
         CatsplitError: another number of labels than of points, or more different ones than there are marks.
     """
     check_shape("The places of a map", chart.places, (len(labels), 2))
+    if (count := len(set(labels))) > MOST:
+        raise CatsplitError(f"A map tells {MOST} labels apart, not {count}.")
     ax = ax or new_axes((5.2, 5.0))
-    for (colour, mark), name in zip(KINDS, _different(labels), strict=False):
-        mine = np.array([label == name for label in labels])
-        ax.plot(
-            *chart.places[mine].T, mark, color=colour, ms=10 if mark == "*" else 6, mec="white", mew=0.5, label=name
-        )
+    x, y = chart.places.T
+    sns.scatterplot(x=x, y=y, hue=labels, style=labels, s=45, ax=ax, **looks(labels))
+    finish(ax, legend=_fitting(labels) if legend else 0)
     bare(ax, chart, title)
-    if legend:
-        handles = ax.get_legend_handles_labels()
-        ax.figure.legend(*handles, loc="outside lower center", ncols=_fitting(handles[1]))
     return ax
 
 
@@ -65,7 +59,7 @@ def label_maps(
         raise CatsplitError(f"{len(charts)} maps need as many lists of labels and titles.")
     rows = math.ceil(len(charts) / columns)
     size = 3.0 * columns, (2.9 if shared else 3.4) * rows + 0.4
-    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    grid = plt.subplots(rows, columns, figsize=size, squeeze=False)[1]
     for ax, chart, names, title in zip(grid.flat, charts, each, titles or [""] * len(charts), strict=False):
         label_map(chart, names, title, ax, legend=False)
         ax.title.set_fontsize(10)
@@ -74,8 +68,7 @@ def label_maps(
     for ax in grid.flat[len(charts) :]:
         ax.set_visible(False)
     if shared:
-        handles = grid.flat[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=_fitting(handles[1]))
+        finish(grid.flat[0], legend=_fitting(labels))
     return grid.ravel()[: len(charts)]
 
 
@@ -102,7 +95,9 @@ def row_map(
     at = dict(zip(labels, chart.places, strict=True))
     for start, end in arrows:
         ax.annotate("", at[end], at[start], arrowprops={"arrowstyle": "->", "color": "0.35", "lw": 0.9})
-    _write(ax, [at[label] for label in named], list(named), chart.places)
+    if named:
+        anchors = [at[label] for label in named]
+        write_beside(ax, named, anchors, chart.places, ["black"] * len(named), "normal")
     return ax
 
 
@@ -121,22 +116,15 @@ def name_map(chart: Map, names: Sequence[str], kinds: Sequence[str], title: str 
     """
     check_shape("The names on a map", names, (len(kinds),))
     ax = label_map(chart, kinds, title, ax or new_axes((9.2, 7.6)))
-    anchors = []
-    for name in dict.fromkeys(names):
+    different, anchors = list(dict.fromkeys(names)), []
+    for name in different:
         mine = chart.places[[other == name for other in names]]
         middle = mine.mean(0)
         for place in mine if len(mine) > 1 else ():
             ax.plot(*np.stack([middle, place]).T, color="0.75", lw=1, zorder=0)
         anchors.append(mine[np.linalg.norm(mine - middle, axis=1).argmin()])
-    _write(ax, anchors, list(dict.fromkeys(names)), chart.places)
+    write_beside(ax, different, anchors, chart.places, ["black"] * len(different), "normal")
     return ax
-
-
-def _different(labels: Sequence[str]) -> list[str]:
-    names = list(dict.fromkeys(labels))
-    if len(names) > len(KINDS):
-        raise CatsplitError(f"A map tells {len(KINDS)} labels apart, not {len(names)}.")
-    return names
 
 
 def _fitting(names: Sequence[str]) -> int:
@@ -152,31 +140,3 @@ def bare(ax: Axes, chart: Map, title: str) -> None:
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color="0.8")
     ax.margins(0.08)
-
-
-def _write(ax: Axes, anchors: Sequence[np.ndarray], names: Sequence[str], points: np.ndarray) -> None:
-    """Names beside their points, each where it covers the fewest points and other names."""
-    ax.figure.draw_without_rendering()  # the layout has to stand before anything can be measured
-    renderer, scale = ax.figure.canvas.get_renderer(), ax.figure.dpi / 72
-    dots, frame, taken = ax.transData.transform(points), ax.get_window_extent(), []
-    for anchor, name in sorted(zip(anchors, names, strict=True), key=lambda pair: -pair[0][1]):
-        text = ax.annotate(
-            name, anchor, (0, 0), textcoords="offset points", fontsize=8.5, path_effects=[HALO],
-            arrowprops={"arrowstyle": "-", "color": "0.5", "lw": 0.6, "shrinkA": 0, "shrinkB": 3},
-        )  # fmt: skip
-        text.set_in_layout(False)
-        width, height = (side / scale for side in (text.get_window_extent(renderer).size))
-        best = None
-        for far, angle in product((7, 14, 24, 38, 55), range(0, 360, 30)):
-            x, y = far * math.cos(math.radians(angle)), far * math.sin(math.radians(angle))
-            x -= width * (0.5 - 0.5 * math.cos(math.radians(angle)))
-            y -= height * (0.5 - 0.5 * math.sin(math.radians(angle)))
-            low = ax.transData.transform(anchor) + np.array([x, y]) * scale
-            box = Bbox([low, low + np.array([width, height]) * scale])
-            cost = far + 300 * sum(box.overlaps(other) for other in taken)
-            cost += 60 * int(((dots > box.min - 4) & (dots < box.max + 4)).all(1).sum())
-            cost += 1000 * (not frame.contains(*box.min) or not frame.contains(*box.max))
-            if best is None or cost < best[0]:
-                best = cost, (x, y), box
-        text.set_position(best[1])
-        taken.append(best[2])

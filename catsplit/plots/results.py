@@ -1,16 +1,12 @@
-"""Results: numbers with names, means with intervals, generality against locality."""
+"""Results: numbers with names, means with intervals, curves with bands, generality against locality, signs."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
-from catsplit.errors import CatsplitError
-from catsplit.plots.style import COLOURS, MARKS, name_rows, new_axes, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
+from catsplit.plots.style import COLOURS, GIVEN, as_given, check_columns, finish, looks, new_axes, styled
 
 
 @styled
@@ -23,19 +19,15 @@ def bars(
 ) -> Axes:
     """Horizontal bars with their names, the first on top; the number stands at each bar's end, with so many digits."""
     ax = ax or new_axes((7.4, 0.8 + 0.34 * len(values)))
-    drawn = ax.barh(range(len(values)), list(values.values()), color=COLOURS[0], height=0.7)
-    ax.bar_label(drawn, [f" {value:.{digits}f}" for value in values.values()])
-    name_rows(ax, list(values))
-    ax.invert_yaxis()
-    ax.set_xlabel(xlabel)
-    ax.set_title(title, loc="left")
+    sns.barplot(x=list(values.values()), y=list(values), color=COLOURS[0], saturation=1, width=0.7, ax=ax)
+    ax.bar_label(ax.containers[0], fmt=f" %.{digits}f")
     ax.margins(x=0.12)
-    return ax
+    return finish(ax, title, xlabel=xlabel)
 
 
 @styled
 def intervals(
-    table: "pd.DataFrame",
+    table: pd.DataFrame,
     title: str = "",
     xlabel: str = "accuracy, percent",
     ax: Axes | None = None,
@@ -50,56 +42,103 @@ def intervals(
     Raises:
         CatsplitError: a column is missing.
     """
-    if missing := {"group", "series", "mean"} - set(table.columns):
-        raise CatsplitError(f'The table to draw lacks the column "{min(missing)}".')
-    groups, series = list(dict.fromkeys(table["group"])), list(dict.fromkeys(table["series"]))
-    ax = ax or new_axes((7.4, 1.1 + 0.24 * len(groups) * (1 + 0.5 * len(series))))
-    for place, name in enumerate(series):
-        mine = table[table["series"] == name]
-        y = np.array([groups.index(group) for group in mine["group"]]) + _offset(place, len(series))
-        style = {"color": COLOURS[place % len(COLOURS)], "marker": MARKS[place % len(MARKS)], "ls": "", "ms": 6}
-        mean = mine["mean"].to_numpy()
-        error = None
-        if {"low", "high"} <= set(mine.columns):
-            error = np.stack([mean - mine["low"], mine["high"] - mean])
-        ax.errorbar(mean, y, xerr=error, label=name, capsize=2.5, **style)
-    name_rows(ax, groups)
-    ax.set_ylim(len(groups) - 0.5, -0.5)
+    check_columns(table, "group", "series", "mean")
+    groups, look = table["group"].unique(), looks(table["series"])
+    count = len(look["palette"])
+    ax = ax or new_axes((7.4, 1.1 + 0.24 * len(groups) * (1 + 0.5 * count)))
+    sns.pointplot(
+        as_given(table), x="value", y="group", hue="series", order=groups, palette=look["palette"],
+        markers=list(look["markers"].values()), linestyle="none", dodge=0.7 * (count - 1) / max(count, 2), markersize=5,
+        capsize=0.1, err_kws={"linewidth": 1.5}, orient="y", ax=ax, **GIVEN,
+    )  # fmt: skip
     for cut in range(1, len(groups)):
         ax.axhline(cut - 0.5, color="0.85", lw=0.8, zorder=0)
-    ax.set_xlabel(xlabel)
-    ax.set_title(title, loc="left")
-    if legend and len(series) > 1:
-        handles = ax.get_legend_handles_labels()
-        ax.figure.legend(*handles, loc="outside lower center", ncols=2 if len(series) > 2 else len(series))
-    return ax
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    return finish(ax, title, 2 if legend and count > 1 else 0, xlabel=xlabel, ylabel="")
 
 
 @styled
-def trade_off(table: "pd.DataFrame", title: str = "", ax: Axes | None = None) -> Axes:
+def curves(
+    table: pd.DataFrame,
+    title: str = "",
+    xlabel: str = "clips of each subcategory",
+    ylabel: str = "generality, percent",
+    ax: Axes | None = None,
+    *,
+    even: bool = False,
+    legend: bool = True,
+) -> Axes:
+    """A curve through the means of each series, with a band from low to high around it.
+
+    Args:
+        table: columns series, x, mean, and low and high, which may be missing where there is no band. Series are
+            drawn in the order in which they first appear.
+        even: the values of x stand at equal distances, as 0, 1, 2, 5, 10, 20 shots read best, and are all named.
+        legend: name the series below the figure.
+
+    Raises:
+        CatsplitError: a column is missing.
+    """
+    check_columns(table, "series", "x", "mean")
+    ax = ax or new_axes((7.4, 4.4))
+    lines = as_given(table)
+    if even:
+        values = sorted(table["x"].unique())
+        lines["x"] = lines["x"].map(values.index)
+        ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+    look = looks(table["series"])
+    # A second curve of one method has its colour, and is broken.
+    dashes = pd.Series(look["palette"]).duplicated().map({False: "", True: (4, 1.5)}).to_dict()
+    sns.lineplot(
+        lines, x="x", y="value", hue="series", style="series", dashes=dashes, markersize=7, lw=1.8,
+        err_kws={"alpha": 0.15, "lw": 0}, ax=ax, **look, **GIVEN,
+    )  # fmt: skip
+    ax.grid(axis="y", color="0.9", lw=0.8)
+    sns.despine(ax=ax)  # also of axes that were not made in this style
+    several = table["series"].nunique() > 1
+    return finish(ax, title, 2 if legend and several else 0, xlabel=xlabel, ylabel=ylabel)
+
+
+@styled
+def trade_off(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Axes:
     """Generality against locality: a faint mark for each split, a large one with its cross of intervals for the mean.
 
     Args:
         table: one row a split and method; columns method, generality, locality (percent), and optionally those of
             the intervals of the method's means, as `generality low`, `generality high` and so on.
     """
+    check_columns(table, "method", "generality", "locality")
     ax = ax or new_axes((7.0, 4.8))
-    for place, (name, mine) in enumerate(table.groupby("method", sort=False)):
-        colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
-        ax.plot(mine["generality"], mine["locality"], mark, color=colour, ms=4, alpha=0.35, mec="none")
-        x, y = mine["generality"].mean(), mine["locality"].mean()
+    look, rates = looks(table["method"]), ["generality", "locality"]
+    split = {"data": table, "x": "generality", "y": "locality", "hue": "method", "style": "method"}
+    sns.scatterplot(**split, **look, s=25, alpha=0.4, linewidth=0, legend=False, ax=ax)
+    means = table.groupby("method", sort=False).mean(numeric_only=True)
+    for name, mean in means.iterrows():
         cross = {}
-        for key, axis, value in (("xerr", "generality", x), ("yerr", "locality", y)):
-            if f"{axis} low" in mine:
-                cross[key] = [[value - mine[f"{axis} low"].iloc[0]], [mine[f"{axis} high"].iloc[0] - value]]
-        ax.errorbar(x, y, fmt=mark, color=colour, ms=10, mec="black", capsize=3, label=name, **cross)
+        for axis, rate in zip(("xerr", "yerr"), rates, strict=True):
+            if f"{rate} low" in mean:
+                cross[axis] = [[mean[rate] - mean[f"{rate} low"]], [mean[f"{rate} high"] - mean[rate]]]
+        ax.errorbar(
+            *mean[rates], fmt=look["markers"][name], color=look["palette"][name], ms=10, mec="black", capsize=3,
+            label=name, **cross,
+        )  # fmt: skip
     # Five points at least, or differences of a hundredth of a percent would look like something.
     ax.set_ylim(min(table["locality"].min() - 0.5, 95.5), 100.5 if table["locality"].max() <= 100 else None)
-    ax.set(xlabel="generality, percent", ylabel="locality, percent")
-    ax.set_title(title, loc="left")
-    ax.figure.legend(loc="outside lower center", ncols=2)
-    return ax
+    return finish(ax, title, 2, xlabel="generality, percent", ylabel="locality, percent")
 
 
-def _offset(place: int, count: int) -> float:
-    return (place - (count - 1) / 2) * 0.7 / max(count, 2)
+@styled
+def signs(table: pd.DataFrame, sign: str, truth: str, series: str, title: str = "", ax: Axes | None = None) -> Axes:
+    """A sign that needs no labels against the truth: a mark for each split, a kind of mark for each series.
+
+    Args:
+        table: one line for each split, with the three columns named; they are the axes' names too.
+
+    Raises:
+        CatsplitError: a column is missing.
+    """
+    check_columns(table, sign, truth, series)
+    ax = ax or new_axes((6.2, 4.4))
+    sns.scatterplot(table, x=sign, y=truth, hue=series, style=series, s=50, alpha=0.85, ax=ax, **looks(table[series]))
+    return finish(ax, title)

@@ -181,8 +181,8 @@ def _left_out(lines: pd.DataFrame) -> list[str]:
     found = []
     for (part, wording, encoder), own in lines.groupby(["part", "wording", "encoder"], sort=False):
         names = own["method"] + own["initial"].map(lambda initial: f" from {initial}" if initial else "")
-        names += own["shots"].map(lambda shots: f" ({shots} clips)" if shots > 0 else "")
-        found.append(f"- part {part}, {wording} wording, text encoder {encoder}: {', '.join(names.unique())}")
+        names += own["shots"].map(lambda shots: f" ({shots}-shot)" if shots > 0 else "")
+        found.append(f"- part {part}, {wording} wording, text encoder {encoder}: {'; '.join(names.unique())}")
     return found
 
 

@@ -17,7 +17,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 
 from catsplit.errors import CatsplitError
-from catsplit.plots.confusions import confusion
+from catsplit.plots.heatmaps import confusion
 from catsplit.plots.maps import bare
 from catsplit.plots.style import COLOURS, MARKS, styled
 from catsplit.widgets.atlasdata import STATES, Panel

@@ -1,9 +1,9 @@
-"""The pictures of weight arithmetic: what is drawn is what was given."""
+"""Planes of feature and weight space: what is drawn is what was given."""
 
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 from catsplit import plots
 from catsplit.errors import CatsplitError
@@ -13,10 +13,7 @@ MEMBERS, COARSE = ("push right", "push left"), "pull"
 NEW = ("pull right", "pull left")
 
 
-@pytest.fixture(autouse=True)
-def no_window():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures")
 
 
 @pytest.fixture
@@ -79,7 +76,9 @@ def test_shadows_are_projections(head, new, plane):
     ax = plots.parallelogram(head, MEMBERS, COARSE, new, plane, {"other": head["x"]})
     hollow = [line.get_xydata()[0] for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert np.allclose(hollow, plane @ (head["x"] - head.mean(MEMBERS)).numpy(), atol=1e-6)
-    assert {text.get_text() for text in ax.texts} >= {*MEMBERS, COARSE, *NEW, "other"}
+    named = {text.get_text(): text.xy for text in ax.texts if text.get_text()}
+    assert set(named) == {*MEMBERS, COARSE, *NEW, "other", "mean of 2 rows"}
+    assert np.allclose(named["other"], hollow, atol=1e-6)
 
 
 def test_each_member_needs_its_new_row(head, new, plane):
@@ -116,3 +115,44 @@ def test_wrong_shapes_and_too_many_colours_are_one_sentence(head, plane):
         plots.regions(head, plane, np.zeros(6), [str(number) for number in range(9)])
     with pytest.raises(CatsplitError, match="points"):
         plots.regions(head, plane, np.zeros(6), [COARSE], {"clips": np.zeros((2, 5))})
+
+
+def test_the_plane_is_coloured_by_the_winner_and_has_an_arrow_for_each_row():
+    head = Head(torch.tensor([[1.0, 0.0], [-1.0, 0.5]]), torch.zeros(2), ["right", "left"])
+    ax = plots.plane(head, {"clips": np.array([[1.0, 1.0]])}, order=["left", "right"])
+    shown = np.asarray(ax.images[0].get_array())
+    assert shown[120, 240] == head.index("right")
+    assert shown[120, 0] == head.index("left")
+    arrows = {tuple(text.xy) for text in ax.texts if not text.get_text()}
+    assert arrows == {(1.0, 0.0), (-1.0, 0.5)}
+    assert {text.get_text(): tuple(text.xy) for text in ax.texts if text.get_text()} == {
+        "right": pytest.approx((1.0, 0.0)),
+        "left": pytest.approx((-1.0, 0.5)),
+    }
+    assert ax.lines[0].get_xydata().tolist() == [[1.0, 1.0]]
+
+
+def test_names_cover_neither_points_nor_one_another_and_stay_inside():
+    head = Head(
+        torch.tensor([[2.9, 0.1], [2.7, 0.4], [0.1, -2.9]]), torch.zeros(3), [f"a long name {n}" for n in "abc"]
+    )
+    points = np.random.default_rng(0).uniform(-3, 3, (12, 2))
+    ax = plots.plane(head, {"clips": points})
+    ax.figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in ax.texts if text.get_text()]
+    assert not any(box.count_overlaps(boxes[:n]) for n, box in enumerate(boxes))
+    assert not any(box.contains(*point) for box in boxes for point in ax.transData.transform(points))
+    frame = ax.get_window_extent()
+    assert all(frame.contains(*box.min) and frame.contains(*box.max) for box in boxes)
+
+
+def test_modifier_vectors_run_from_the_prototype_to_each_member():
+    head = Head(torch.tensor([[0.0, 3.0], [3.0, 0.0], [0.0, 0.0]]), torch.zeros(3), ["a", "b", "c"])
+    ax = plots.prototypes(head, {"g": ["a", "b", "c"]}, {"a": "up", "b": "right", "c": "nowhere"})
+    arrows = [text for text in ax.texts if not text.get_text()]
+    assert [tuple(arrow.xy) for arrow in arrows] == [(0.0, 3.0), (3.0, 0.0), (0.0, 0.0)]
+    assert all(tuple(arrow.xyann) == (1.0, 1.0) for arrow in arrows)
+    named = {text.get_text(): text.xy for text in ax.texts if text.get_text()}
+    expected = {"g": (1.0, 1.0), "up": (0.0, 3.0), "right": (3.0, 0.0), "nowhere": (0.0, 0.0)}
+    assert set(named) == set(expected)
+    assert all(np.allclose(named[name], expected[name]) for name in expected)
