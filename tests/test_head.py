@@ -213,8 +213,9 @@ def test_other_bad_calls_are_clear_errors(head, tmp_path):
         Head.from_linear(nn.Conv2d(1, 1, 1), ["a"])
     with pytest.raises(HeadError, match="no label"):
         Head(torch.zeros(1, 1), None, ["a"], {"b": {}})
-    with pytest.raises(HeadError, match="no head at"):
-        Head.load(tmp_path / "missing.safetensors")
+    for path in (tmp_path / "missing.safetensors", tmp_path):
+        with pytest.raises(HeadError, match="no head at"):
+            Head.load(path)
     (tmp_path / "text").write_text("not a head")
     with pytest.raises(HeadError, match="no head that catsplit saved"):
         Head.load(tmp_path / "text")

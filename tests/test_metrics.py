@@ -271,6 +271,8 @@ def test_targets_come_from_the_two_sets_of_a_split():
     assert targets_of(paths, equivalent, unrelated, skipped=["9.mp4"]).tolist() == [8, -1, 0, 7]
     with pytest.raises(CatsplitError, match=r"9\.mp4 has no features"):
         targets_of(paths, equivalent, unrelated)
+    with pytest.raises(CatsplitError, match=r"hold the clip 3\.mp4 twice"):
+        targets_of([*paths, "3.mp4"], equivalent, unrelated, skipped=["9.mp4"])
     with pytest.raises(CatsplitError, match=r"3\.mp4 has two targets"):
         targets_of(paths, pd.DataFrame({"path": ["3.mp4"], "row": [7]}), unrelated, skipped=["9.mp4"])
 
