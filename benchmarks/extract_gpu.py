@@ -95,9 +95,9 @@ def from_memory(backbone: ModuleBackbone, views: torch.Tensor, seconds: float) -
 def decoding_alone(files: list[Path], sampling: Sampling, workers: int, batch: int, pinned: bool) -> float:
     """Clips a second that the threads decode while nobody uses them."""
     batches = [range(first, min(first + batch, len(files))) for first in range(0, len(files), batch)]
-    ahead, started = 1 + -(-workers // batch), time.perf_counter()
-    with closing(decoded(files, sampling, batches, workers=workers, ahead=ahead, pinned=pinned)) as made:
-        done = sum(len(indices) - len(errors) for indices, _, errors in made)
+    started = time.perf_counter()
+    with closing(decoded(files, sampling, batches, workers=workers, pinned=pinned)) as made:
+        done = sum(isinstance(frames, int) for _, told in made for frames in told.values())
     return done / (time.perf_counter() - started)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from types import CodeType
 from typing import Protocol, runtime_checkable
@@ -78,18 +78,38 @@ def state_key(module: nn.Module, architecture: str = "") -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ModuleBackbone:
-    """A torch module as a backbone; see `from_module`."""
+    """Any torch module as a backbone.
 
-    name: str
-    dim: int
+    Args:
+        module: the network, without its head or with a `method` that leaves the head out.
+        dim: D, features of a view.
+        name: for people; the module's class by default.
+        transform: uint8 views (B, T, H, W, 3), on the module's device, to what the module takes. The values of a
+            dataclass like `Normalise` enter the cache's key; of a function its code does, but not the variables
+            outside that it uses.
+        method: the module's method that gives the features.
+        architecture: what the weights don't show, for the cache's key; the module's printed form by default. Change
+            it when you change the forward pass.
+        autocast, compiled: see `accelerated`.
+    """
+
     module: nn.Module = field(repr=False)
-    transform: Callable[[Tensor], Tensor] = field(repr=False)
+    dim: int
+    _: KW_ONLY
+    name: str = ""
+    transform: Callable[[Tensor], Tensor] = field(default=Normalise(), repr=False)
     method: str = "forward"
-    architecture: str = ""
+    architecture: str | None = None
     autocast: torch.dtype | None = None
     compiled: bool = False
+
+    def __post_init__(self) -> None:
+        kind = type(self.module)
+        self.name = self.name or kind.__name__
+        if self.architecture is None:
+            self.architecture = f"{kind.__module__}.{kind.__qualname__}\n{_lasting(repr(self.module))}"
 
     @property
     def key(self) -> str:
@@ -138,12 +158,7 @@ class ModuleBackbone:
         precision = torch.autocast(device.type, self.autocast) if self.autocast else nullcontext()
         with torch.inference_mode(), precision:
             features = self._run(self.transform(views.to(device, non_blocking=waits)))
-        if not isinstance(features, Tensor) or tuple(features.shape) != (len(views), self.dim):
-            shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise CatsplitError(
-                f'The backbone "{self.name}" gave {shape} for {len(views)} views, expected ({len(views)}, {self.dim}).'
-            )
-        fetched = features.float().to("cpu", non_blocking=waits)
+        fetched = checked(self, features, len(views)).to("cpu", non_blocking=waits)
         done = torch.cuda.current_stream(device).record_event() if waits else None
 
         def wait() -> Tensor:
@@ -153,6 +168,20 @@ class ModuleBackbone:
             return fetched.clone()
 
         return wait
+
+
+def checked(backbone: Backbone, features: Tensor, count: int) -> Tensor:
+    """What a backbone gave for `count` views, in float32, if that is (count, D).
+
+    Raises:
+        CatsplitError: it isn't.
+    """
+    shape = tuple(getattr(features, "shape", ())) or type(features).__name__
+    if shape != (count, backbone.dim):
+        raise CatsplitError(
+            f'The backbone "{backbone.name}" gave {shape} for {count} views, expected ({count}, {backbone.dim}).'
+        )
+    return torch.as_tensor(features).detach().float()
 
 
 def accelerated(
@@ -174,37 +203,7 @@ def accelerated(
     return replace(backbone, autocast=autocast, compiled=compiled)
 
 
-def from_module(
-    module: nn.Module,
-    dim: int,
-    *,
-    name: str | None = None,
-    transform: Callable[[Tensor], Tensor] | None = None,
-    method: str = "forward",
-    architecture: str | None = None,
-) -> ModuleBackbone:
-    """Make a backbone of any torch module.
-
-    Args:
-        module: the network, without its head or with a `method` that leaves the head out.
-        dim: D, features of a view.
-        name: for people; the module's class by default.
-        transform: uint8 views (B, T, H, W, 3), on the module's device, to what the module takes; `Normalise()` by
-            default. The values of a dataclass like `Normalise` enter the cache's key; of a function its code
-            does, but not the variables outside that it uses.
-        method: the module's method that gives the features.
-        architecture: what the weights don't show, for the cache's key; the module's printed form by default. Change
-            it when you change the forward pass.
-    """
-    kind = f"{type(module).__module__}.{type(module).__qualname__}"
-    return ModuleBackbone(
-        name=name or type(module).__name__,
-        dim=dim,
-        module=module,
-        transform=transform or Normalise(),
-        method=method,
-        architecture=f"{kind}\n{_lasting(repr(module))}" if architecture is None else architecture,
-    )
+from_module = ModuleBackbone  # as it reads where one is made
 
 
 def _described(transform: Callable) -> str:

@@ -64,6 +64,7 @@ def _benchmark(parser: argparse.ArgumentParser) -> None:
     folder.add_argument("--model", help="checkpoint, or folder or name of transformers'; {part} in it is the part")
     folder.add_argument("--positions", choices=["mvd", "videomae"], help="that a checkpoint was trained with")
     folder.add_argument("--preset", metavar="VIEWS", help="ssv2, finegym (default: as large as the model takes them)")
+    folder.add_argument("--leave-out-short", action="store_true", default=None, help="clips that would repeat frames")
     folder.add_argument("--device", help="where the model computes, such as cuda (default: cpu)")
     folder.add_argument("--vision-language", metavar="MODEL", help="of open_clip, for the baseline: ViT-L-14/openai")
 

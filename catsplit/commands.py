@@ -65,6 +65,8 @@ def extract(args: argparse.Namespace) -> None:
             features.write_left_out(args.left_out.replace("{part}", part))
         if features.skipped:
             print(f"{len(features.skipped):,} of {len(features.skipped) + len(features):,} clips were left out.")
+        if features.short:
+            print(f"{len(features.short):,} clips have so few frames that some are repeated (see --leave-out-short).")
 
 
 def sweep(args: argparse.Namespace) -> None:

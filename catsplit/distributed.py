@@ -11,10 +11,9 @@ finds its cluster as always, by `ray.init` before or by the variable RAY_ADDRESS
 machine alone. Install it with `pip install 'catsplit[ray]'`.
 """
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ import torch
 from catsplit import errors, features
 from catsplit.backbones import Backbone
 from catsplit.errors import CatsplitError
-from catsplit.extraction.shards import Job, Made, Shard, make_shards
-from catsplit.extraction.store import Skipped, Store
+from catsplit.extraction.shards import Job, make_shards
+from catsplit.extraction.store import Shard, Store
 from catsplit.video import Sampling
 
 GROUP = 8  # shards, at most, that a process gets at once: between two groups its backbone waits for the first clips
@@ -63,40 +62,29 @@ def extract(
             f"processes and cpus are at least 1 and gpus at least 0, not {processes}, {cpus} and {gpus}."
         )
     try:
-        import ray.data  # noqa: F401
+        import ray.data
     except ImportError as error:
         raise CatsplitError("Ray isn't installed: pip install 'catsplit[ray]'.") from error
 
-    def run(job: Job, store: Store, shards: Sequence[Shard], advance: Callable[[int], object]) -> Made:
-        return _on_ray(job, store, shards, advance, load, processes, cpus, gpus)
+    def run(job: Job, store: Store, shards: Sequence[Shard], advance: Callable[[int], object]) -> None:
+        if not shards:
+            return
+        size = max(min(GROUP, len(shards) // (4 * processes)), 1)
+        blocks = -(-len(shards) // size)
+        dataset = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=blocks)
+        dataset.context.enable_progress_bars = False
+        made = dataset.map_batches(
+            Worker,
+            batch_size=None,  # a block
+            compute=ray.data.ActorPoolStrategy(size=processes),
+            num_cpus=cpus,
+            num_gpus=gpus,
+            fn_constructor_args=(replace(job, backbone=None), store, load, job.backbone.key, torch.get_num_threads()),
+        )
+        for row in made.iter_rows():
+            advance(done(row))
 
     return features.extract(clips, resolve, load(), sampling, workers=cpus, run=run, **options)
-
-
-def _on_ray(
-    job: Job, store: Store, shards: Sequence[Shard], advance: Callable[[int], object], load: Callable[[], Backbone],
-    processes: int, cpus: int, gpus: float,
-) -> Made:  # fmt: skip
-    import ray.data
-
-    if not shards:
-        return
-    size = max(min(GROUP, len(shards) // (4 * processes)), 1)
-    rows = [{"start": start, "stop": stop} for start, stop in shards]
-    dataset = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // size))
-    dataset.context.enable_progress_bars = False
-    made = dataset.map_batches(
-        Worker,
-        batch_size=None,  # a block
-        compute=ray.data.ActorPoolStrategy(size=processes),
-        num_cpus=cpus,
-        num_gpus=gpus,
-        fn_constructor_args=(replace(job, backbone=None), store, load, job.backbone.key, torch.get_num_threads()),
-    )
-    for row in made.iter_rows():
-        (start, stop), skipped = told(row)
-        advance(stop - start)
-        yield (start, stop), skipped
 
 
 class Worker:
@@ -104,40 +92,35 @@ class Worker:
 
     def __init__(self, job: Job, store: Store, load: Callable[[], Backbone], key: str, threads: int) -> None:
         torch.set_num_threads(threads)  # as where the others are made: the number can change last bits
-        self.job, self.store, self.problem = job, store, None
-        try:
-            self.job = replace(job, backbone=load())
-            if self.job.backbone.key != key:
-                raise CatsplitError(
-                    f'The backbone "{self.job.backbone.name}" has other weights, or another precision, in other '
-                    "processes: let `load` read the same file everywhere, and make nothing at random."
-                )
-        except CatsplitError as error:
-            self.problem = error
+        self._job, self._store, self._load, self._key = job, store, load, key
 
-    def __call__(self, group: dict[str, np.ndarray]) -> Iterator[dict[str, list]]:
-        shards = list(zip(group["start"].tolist(), group["stop"].tolist(), strict=True))
+    @cached_property
+    def job(self) -> Job:
+        """With a backbone of this process' own."""
+        backbone = self._load()
+        if backbone.key != self._key:
+            raise CatsplitError(
+                f'The backbone "{backbone.name}" has other weights, or another precision, in other '
+                "processes: let `load` read the same file everywhere, and make nothing at random."
+            )
+        return replace(self._job, backbone=backbone)
+
+    def __call__(self, group: dict[str, np.ndarray]) -> dict[str, list]:
+        shards = [(int(start), int(stop)) for start, stop in group["shard"]]
         # An error as a row: raised here it would reach the user within Ray's, pages long.
         try:
-            if self.problem:
-                raise self.problem
-            with closing(make_shards(self.job, self.store, shards)) as made:
-                for shard, skipped in made:
-                    yield _row(*shard, skipped)
+            make_shards(self.job, self._store, shards)
         except CatsplitError as error:
-            yield _row(0, 0, [], type(error).__name__, str(error))
+            return {"clips": [0], "kind": [type(error).__name__], "error": [str(error)]}
+        return {"clips": [sum(stop - start for start, stop in shards)], "kind": [""], "error": [""]}
 
 
-def told(row: dict[str, Any]) -> tuple[Shard, Skipped]:
-    """The shard that a worker's row is about, and what it skipped.
+def done(row: dict[str, Any]) -> int:
+    """How many clips a worker's row is about.
 
     Raises:
         CatsplitError: the worker's.
     """
     if row["error"]:
         raise getattr(errors, row["kind"], CatsplitError)(row["error"])
-    return (row["start"], row["stop"]), [(index, reason) for index, reason in json.loads(row["skipped"])]
-
-
-def _row(start: int, stop: int, skipped: Skipped, kind: str = "", error: str = "") -> dict[str, list]:
-    return {"start": [start], "stop": [stop], "skipped": [json.dumps(skipped)], "kind": [kind], "error": [error]}
+    return row["clips"]

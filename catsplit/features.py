@@ -13,11 +13,12 @@ from typing import Literal
 import numpy as np
 
 from catsplit.backbones import Backbone
-from catsplit.errors import CacheError, CatsplitError, ClipError
-from catsplit.extraction.shards import Job, Made, make, make_shards, stale
-from catsplit.extraction.store import Skipped, Store, key
+from catsplit.errors import CatsplitError, ClipError
+from catsplit.extraction.shards import Job, make, make_shards
+from catsplit.extraction.store import Store, key, skipped
 from catsplit.paths import atomic_path, cache_dir
 from catsplit.video import Sampling
+from catsplit.videofile import check_whole
 
 BATCH, BATCH_BYTES = 16, 64 * 2**20  # clips, and bytes of their uint8 views, of which float32 takes four times as much
 
@@ -30,11 +31,13 @@ class FeatureSet:
         features: (N, V, D) float32, memory-mapped and read-only; row i belongs to paths[i].
         paths: N names of clips as the annotations give them.
         skipped: (path, reason) of the clips that couldn't be read; they have no row.
+        short: (path, frames) of the clips with fewer frames than a view takes, of which some are repeated.
     """
 
     features: np.ndarray = field(repr=False)
     paths: tuple[str, ...] = field(repr=False)
     skipped: tuple[tuple[str, str], ...] = ()
+    short: tuple[tuple[str, int], ...] = field(default=(), repr=False)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -69,17 +72,6 @@ class FeatureSet:
         """
         return np.array(self.features[[self.index(path) for path in paths]], np.float32)
 
-    def left_out(self, most: int | None = None) -> str:
-        """The skipped clips and why, a line for each of the first `most` or of all; empty where none was skipped."""
-        if not self.skipped:
-            return ""
-        count, shown = len(self.skipped), self.skipped[:most]
-        lines = [f"{count:,} of the {len(self) + count:,} clips can't be read and were left out:"]
-        lines += [f"  {path}: {reason}" for path, reason in shown]
-        if len(shown) < count:
-            lines.append(f"  and {count - len(shown):,} more")
-        return "\n".join(lines)
-
     def write_left_out(self, path: str | Path) -> None:
         """The skipped clips as a CSV file, with the columns clip and reason.
 
@@ -102,7 +94,7 @@ def extract(
     batch_size: int | None = None,
     progress: bool = True,
     cache: str | Path | None = None,
-    run: Callable[..., Made] = make_shards,
+    run: Callable[..., None] = make_shards,
 ) -> FeatureSet:
     """Features of clips, from the cache if they were ever made before.
 
@@ -133,72 +125,48 @@ def extract(
         raise CatsplitError("There are no clips to extract features from.")
     if on_error not in ("raise", "skip"):
         raise CatsplitError(f'on_error is "raise" or "skip", not {on_error!r}.')
-    fitting = BATCH_BYTES // math.prod(sampling.shape)
-    batch = _positive("batch_size", batch_size, min(max(fitting, 1), BATCH))
-    files, sizes = _files(clips, resolve)
+    # In a container fewer processors may be ours than the machine has; not every system can tell.
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    fitting = min(max(BATCH_BYTES // math.prod(sampling.shape), 1), BATCH)
+    for name, value in (("workers", workers), ("batch_size", batch_size)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise CatsplitError(f"{name} is a whole number of at least 1, not {value!r}.")
+    files, sizes = zip(*(_file(clip, resolve) for clip in clips), strict=True)
     job = Job(
-        clips, files, backbone, sampling, source, on_error == "raise", _positive("workers", workers, _processors()),
-        batch, progress,
+        clips, files, backbone, sampling, source, on_error == "raise", workers or processors, batch_size or fitting,
+        progress,
     )
-    if job.strict:
-        for index, file in enumerate(files):
-            if isinstance(file, ClipError):
-                raise job.failure(index, file)
+    job.refuse([(number, str(file)) for number, file in enumerate(files) if isinstance(file, ClipError)])
     root = Path(cache).expanduser() if cache else cache_dir()
-    store = Store(root / "features" / key(clips, sizes, sampling, backbone.key), len(clips))
-    loaded = store.load()
-    if loaded is None or stale(job, loaded[1]):
-        with store.lock():
-            loaded = store.load(warn=False)
-            if loaded is None or stale(job, loaded[1]):
-                make(job, store, run)
-                loaded = store.load()
-    if loaded is None:
-        raise CacheError(f"The features in {store.folder} changed while they were read: run this again.")
-    return _feature_set(clips, source, *loaded)
-
-
-def _feature_set(clips: Sequence[str], source: str | None, array: np.ndarray, missing: Skipped) -> FeatureSet:
-    if missing:
-        index, reason = missing[0]
+    store = Store(root / "features" / key(clips, sizes, sampling, backbone.key))
+    kept = store.load()
+    if not job.accepts(kept):
+        kept = make(job, store, run)
+    lost = skipped(kept.notes)
+    if lost:
+        number, reason = lost[0]
         warnings.warn(
-            f"{len(missing):,} of the {len(clips):,} clips {f'of {source} ' if source else ''}were left out because "
-            f"they can't be read, the first in row {index + 1}: {reason} FeatureSet.skipped lists them all.",
-            stacklevel=3,
+            f"{len(lost):,} of the {len(clips):,} clips {f'of {source} ' if source else ''}were left out because "
+            f"they can't be read, the first in row {number + 1}: {reason} FeatureSet.skipped lists them all.",
+            stacklevel=2,
         )
-    left_out = {index for index, _ in missing}
+    without = {number for number, _ in lost}
     return FeatureSet(
-        features=array,
-        paths=tuple(clip for index, clip in enumerate(clips) if index not in left_out),
-        skipped=tuple((clips[index], reason) for index, reason in missing),
+        features=kept.features,
+        paths=tuple(clip for number, clip in enumerate(clips) if number not in without),
+        skipped=tuple((clips[number], reason) for number, reason in lost),
+        short=tuple((clips[number], frames) for number, frames in kept.notes if number not in without),
     )
 
 
-def _positive(name: str, value: int | None, default: int) -> int:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise CatsplitError(f"{name} is a whole number of at least 1, not {value!r}.")
-    return default if value is None else value
-
-
-def _processors() -> int:
-    # In a container fewer may be ours than the machine has; not every system can tell.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _files(clips: Sequence[str], resolve: Callable[[str], Path]) -> tuple[list[Path | ClipError], list[int]]:
-    """The file of each clip, or why there is none, and its size in bytes, or −1."""
-    files, sizes = [], []
-    for clip in clips:
-        try:
-            file = Path(resolve(clip))
-            size = os.stat(file).st_size
-            files.append(file if size else ClipError(f"{file} is empty (0 bytes)."))
-        except ClipError as error:
-            size = -1
-            files.append(error)
-        except OSError as error:
-            size = -1
-            reason = "doesn't exist" if isinstance(error, FileNotFoundError) else f"can't be read ({error.strerror})"
-            files.append(ClipError(f"{file} {reason}."))
-        sizes.append(size)
-    return files, sizes
+def _file(clip: str, resolve: Callable[[str], Path]) -> tuple[Path | ClipError, int]:
+    """The file of a clip, or why there is none, and its size in bytes, or −1."""
+    size = -1
+    try:
+        file = Path(resolve(clip))
+        size = os.path.getsize(file) if os.path.exists(file) else -1
+        if size < 1:
+            check_whole(file)
+    except ClipError as error:
+        return error, size
+    return file, size

@@ -36,11 +36,11 @@ STAGE = "stage"
 # All that a setting may name; lists hold different things.
 EXAMPLES: dict[str, Any] = {
     "benchmark": "data/SSv2-Split", "parts": ["A", "B"], "videos": "data/videos/ssv2", "model": "mvd-{part}.pth",
-    "positions": "mvd", "preset": "ssv2", "device": "cuda", "encoder": "ViT-L-14/openai",
+    "positions": "mvd", "preset": "ssv2", "leave_out_short": True, "device": "cuda", "encoder": "ViT-L-14/openai",
     "vision_language": "ViT-L-14/openai", "seeds": [0, 1, 2], "results": "ssv2.csv",
 }  # fmt: skip
 PATHS = ("benchmark", "videos", "model", "results")
-OF_A_FOLDER = ("videos", "model", "positions", "preset", "vision_language")
+OF_A_FOLDER = ("videos", "model", "positions", "preset", "leave_out_short", "vision_language")
 POSITIONS = ("mvd", "videomae")
 WEIGHTS = (".bin", ".ckpt", ".pt", ".pth", ".pyth", ".safetensors")
 
@@ -121,7 +121,7 @@ def _check_values(values: Mapping[str, object], source: str) -> None:
         if key not in EXAMPLES:
             raise CatsplitError(f'{source}: a setting has no key "{key}" ({choices(key, tuple(EXAMPLES))}).')
         example = EXAMPLES[key]
-        good = bool(value) and type(value) is type(example)
+        good = type(value) is type(example) and value not in ("", [])
         if good and isinstance(value, list):
             good = all(type(item) is type(example[0]) for item in value) and len(set(value)) == len(value)
         if not good:
@@ -153,11 +153,11 @@ def _of_folder(part: str, values: Mapping[str, Any]) -> Setting:
 
     def model() -> "BaseModel":
         base = load()
-        return dataclasses.replace(
-            base,
-            backbone=base.backbone if device == "cpu" else accelerated(base.backbone, device),
-            sampling=PRESETS[values["preset"]] if "preset" in values else base.sampling,
-        )
+        sampling = PRESETS[values["preset"]] if "preset" in values else base.sampling
+        if values.get("leave_out_short"):
+            sampling = dataclasses.replace(sampling, min_frames=sampling.frames)
+        backbone = base.backbone if device == "cpu" else accelerated(base.backbone, device)
+        return dataclasses.replace(base, backbone=backbone, sampling=sampling)
 
     def see(setting: Setting) -> tuple:
         from catsplit import vlm

@@ -283,6 +283,11 @@ def test_strange_containers_and_links_are_looked_into(tmp_path, flat):
     assert report.missing == ["3.mp4"]
 
 
+def test_clips_that_repeat_frames_are_whole(tmp_path, flat):
+    write_videos(tmp_path / "videos", FLAT["path"])  # of 4 frames
+    assert check(flat, tmp_path / "videos", sampling=SMALL, deep=True, progress=False).wrong == ()
+
+
 @pytest.fixture
 def stopped(tmp_path, flat, monkeypatch):
     """A deep check that is killed at the 20th clip, in batches of 8; what was decoded since goes on the list."""

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from clipfiles import write_clip
 from madeup_videos import make_ssv2
 
 from catsplit import cli
@@ -22,13 +23,14 @@ from catsplit.results import read
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """500 clips, five of them broken, and a small VideoMAE whose head was fitted to the training clips of part A."""
+    """500 clips, five of them broken and one short, and a small VideoMAE whose head was fitted to those of part A."""
     from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
     folder, patch = tmp_path_factory.mktemp("ssv2"), pytest.MonkeyPatch()
     patch.setenv("CATSPLIT_CACHE", str(folder / "cache"))
     ssv2 = make_ssv2(folder)
     benchmark = Benchmark.open(ssv2.annotations, "A", videos=ssv2.videos)
+    write_clip(benchmark.path(short_of(ssv2)), frames=5, height=240, width=320)
     torch.manual_seed(0)
     config = VideoMAEConfig(
         image_size=32, patch_size=16, num_frames=8, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
@@ -53,6 +55,10 @@ def made(tmp_path_factory):
     shutil.rmtree(folder / "cache")
     yield ssv2, folder / "model"
     patch.undo()
+
+
+def short_of(ssv2):
+    return next(clip for clip in ssv2.sets["val"] if clip not in ssv2.broken)
 
 
 @pytest.fixture
@@ -87,7 +93,7 @@ def test_from_check_to_tables_with_a_kill_on_the_way(made, cache, tmp_path, monk
     command = [sys.executable, "-m", "catsplit.cli", *map(str, ("extract", ssv2.annotations, *by))]
     extraction = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ.copy())
     deadline = time.monotonic() + 240
-    while not list(cache.glob("features/*/shards/*.safetensors")) and time.monotonic() < deadline:
+    while not list(cache.glob("features/*/shards/*.json")) and time.monotonic() < deadline:
         assert extraction.poll() is None, "the extraction ended before it could be killed"
         time.sleep(0.01)
     extraction.send_signal(signal.SIGKILL)
@@ -98,6 +104,7 @@ def test_from_check_to_tables_with_a_kill_on_the_way(made, cache, tmp_path, monk
     left_out = set(re.findall(r"left out: (\S+):", said))
     assert left_out == broken["val"]
     assert f"{len(left_out)} of {len(ssv2.sets['val'])} clips were left out" in said
+    assert "1 clips have so few frames that some are repeated (see --leave-out-short)." in said
 
     out = tmp_path / "results.csv"
     sweep = ("sweep", ssv2.annotations, *by, "--seeds", 0, 1, "--initial", "coarse", "alignment", "--out")
@@ -129,6 +136,10 @@ def test_from_check_to_tables_with_a_kill_on_the_way(made, cache, tmp_path, monk
     assert files(cache, "features.npy") == files(tmp_path / "anew", "features.npy")
     assert run(capsys, "tables", "--setting", setting, "--out", tmp_path / "again")[0] == 0
     assert files(tmp_path / "again", "*") == files(tmp_path / "tables", "*")
+
+    status, said, _ = run(capsys, "extract", ssv2.annotations, *by, "--leave-out-short")
+    assert set(re.findall(r"left out: (\S+):", said)) == broken["val"] | {short_of(ssv2)}
+    assert "are repeated" not in said
 
 
 @pytest.mark.filterwarnings("ignore:.*left out")

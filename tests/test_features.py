@@ -37,7 +37,7 @@ from catsplit.features import FeatureSet, extract
 from catsplit.video import PRESETS, Sampling, read_views
 
 CLIPS = tuple(f"{number}.mp4" for number in range(44))
-SAMPLING = Sampling(frames=4, segments=2, crops=1, short_side=16, crop_size=12)
+SAMPLING = Sampling(frames=4, segments=2, crops=1, short_side=16, crop_size=12, min_frames=4)
 SHARD, BATCH = 8, 3  # 6 shards, the last of 4; batches of 3, 3 and 2
 DIM = 5
 
@@ -150,7 +150,7 @@ def test_a_second_use_reads_the_cache(folder, backbone, tmp_path):
     again = run(folder, backbone, tmp_path, workers=1, batch_size=1, on_error="skip", source="val.csv")
     np.testing.assert_array_equal(first.features, again.features)
     assert backbone.seen() == 44
-    assert not list(tmp_path.rglob("*.safetensors"))
+    assert not list(tmp_path.rglob("0*"))
 
 
 def test_rows_are_found_by_path(folder, backbone, tmp_path):
@@ -180,7 +180,7 @@ def test_what_features_depend_on_is_in_the_key(folder, own, backbone, tmp_path):
     run(folder, backbone, tmp_path)
     run(folder, backbone, tmp_path, clips=CLIPS[::-1])
     assert folders() == 2
-    run(folder, backbone, tmp_path, sampling=Sampling(4, 2, 1, 17, 12))
+    run(folder, backbone, tmp_path, sampling=Sampling(4, 2, 1, 17, 12, 4))
     assert folders() == 3
     backbone.key = "counting-2"
     run(folder, backbone, tmp_path)
@@ -223,7 +223,7 @@ def go(process: subprocess.Popen) -> None:
 
 def wait_for_shards(cache: Path, count: int) -> None:
     deadline = time.monotonic() + 120
-    while len(list(cache.glob("features/*/shards/0*.safetensors"))) < count:
+    while len(list(cache.glob("features/*/shards/0*.json"))) < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -238,10 +238,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(folder, backbone, tmp
     go(process)
     wait_for_shards(tmp_path, 2)
     kill(process)
-    finished = len(list(tmp_path.glob("features/*/shards/0*.safetensors")))
+    finished = len(list(tmp_path.glob("features/*/shards/0*.json")))
     assert 2 <= finished < 6
     (shards,) = tmp_path.glob("features/*/shards")
-    (shards / ".half-written.safetensors").write_bytes(b"half")
+    (shards / ".half-written.npy").write_bytes(b"half")
     run(folder, backbone, tmp_path)
     assert array(tmp_path).read_bytes() == undisturbed
     assert backbone.seen() == 44 - SHARD * finished
@@ -293,8 +293,8 @@ def test_an_interrupted_run_keeps_its_shards_and_a_damaged_one_is_made_again(
     stopped = Counting(tmp_path / "stopped", fail_at=30, error=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         run(folder, stopped, tmp_path)
-    shards = sorted(tmp_path.glob("features/*/shards/*"))
-    assert [shard.name for shard in shards] == [f"{8 * i:08d}-{8 * i + 8:08d}.safetensors" for i in range(3)]
+    shards = sorted(tmp_path.glob("features/*/shards/*.npy"))
+    assert [shard.name for shard in shards] == [f"{8 * i:08d}-{8 * i + 8:08d}.npy" for i in range(3)]
     spoil(shards[1], -1)
     with pytest.warns(UserWarning, match=f"{shards[1].name} are damaged .*making them again"):
         run(folder, backbone, tmp_path)
@@ -369,6 +369,49 @@ def test_broken_clips_are_skipped_and_listed_and_no_other(own, folder, backbone,
         assert backbone.seen() == 44 - 5
     with pytest.raises(ClipError, match="was skipped, because .*9.mp4 is truncated"):
         result.index("9.mp4")
+
+
+REPEATING = replace(SAMPLING, min_frames=None)
+
+
+def shorten(own: Path, frames: dict[int, int]) -> tuple[tuple[str, int], ...]:
+    for index, count in frames.items():
+        (own / CLIPS[index]).unlink()
+        write_clip(own / CLIPS[index], frames=count, height=20, width=26)
+    return tuple((CLIPS[index], count) for index, count in frames.items())
+
+
+def test_short_clips_count_and_are_told(own, backbone, tmp_path):
+    short = shorten(own, {3: 3, 20: 1, 21: 2})
+    (own / CLIPS[4]).unlink()
+    for _ in range(2):  # made, then from the cache
+        with pytest.warns(UserWarning, match="1 of the 44 clips"):
+            result = run(own, backbone, tmp_path, sampling=REPEATING, on_error="skip")
+        assert result.short == short
+        assert len(result) == backbone.seen() == 43
+        for clip, _ in short:
+            views = torch.from_numpy(read_views(own / clip, REPEATING)).flatten(1).float()
+            torch.testing.assert_close(torch.from_numpy(result.rows_of([clip])[0]), views @ backbone.weight / 1000)
+    with pytest.warns(UserWarning, match="4 of the 44 clips"):
+        left_out = run(own, backbone, tmp_path, on_error="skip")
+    assert (left_out.short, len(left_out)) == ((), 40)
+    assert left_out.skipped[0][1].endswith("is too short: it has 3 frames, the sampling needs 4.")
+
+
+def test_short_clips_that_an_earlier_version_left_out_are_made_and_no_others(own, backbone, tmp_path):
+    short = shorten(own, {3: 3, 20: 1})
+    (own / CLIPS[9]).unlink()
+    (own / CLIPS[9]).write_bytes(b"")
+    with pytest.warns(UserWarning, match="3 of the 44"):
+        before = run(own, backbone, tmp_path, on_error="skip")
+    sizes = [(own / clip).stat().st_size for clip in CLIPS]
+    array(tmp_path).parent.rename(tmp_path / "features" / featurestore.key(CLIPS, sizes, REPEATING, backbone.key))
+    assert backbone.seen() == 41
+    with pytest.warns(UserWarning, match="can be read now"):
+        result = run(own, backbone, tmp_path, sampling=REPEATING, on_error="skip")
+    assert (result.short, len(result)) == (short, 43)
+    assert backbone.seen() == 41 + 2 * SHARD  # the shards of the two, and not that of the broken one
+    np.testing.assert_allclose(result.rows_of(before.paths), before.features, rtol=1e-5)
 
 
 def test_a_broken_clip_is_an_error_with_its_row(own, backbone, tmp_path):
@@ -453,17 +496,16 @@ def test_a_cache_that_cannot_be_written(folder, backbone, tmp_path, monkeypatch)
 
 
 def test_a_full_disk_keeps_what_is_finished(folder, backbone, tmp_path, undisturbed, monkeypatch):
-    write_bytes, shards = Path.write_bytes, []
+    header, shards = np.lib.format.write_array_header_1_0, []
 
-    def fill(path: Path, content: bytes) -> int:
-        shards.append(path)
+    def fill(file, about) -> None:
+        shards.append(file)
+        header(file, about)
         if len(shards) > 3:
-            write_bytes(path, content[:50])
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        return write_bytes(path, content)
+            raise OSError(errno.ENOSPC, "No space left on device", file.name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", fill)
+        patch.setattr(np.lib.format, "write_array_header_1_0", fill)
         with pytest.raises(CacheError, match="is full"):
             run(folder, backbone, tmp_path)
     before = backbone.seen()
@@ -600,7 +642,7 @@ def test_what_is_under_way_is_finished_before_an_error_ends_the_run(own, tmp_pat
     (own / CLIPS[SHARD]).write_bytes(b"text" * 500)  # the first clip of the second shard
     with pytest.raises(ClipError, match="Clip 9 of 44"):
         run(own, Overlapping(tmp_path / "log"), tmp_path)
-    assert [path.name for path in tmp_path.rglob("*.safetensors")] == ["00000000-00000008.safetensors"]
+    assert [path.name for path in tmp_path.rglob("0*.npy")] == ["00000000-00000008.npy"]
 
 
 def test_half_precision_has_features_and_a_key_of_its_own(folder, tmp_path):
@@ -662,17 +704,10 @@ def test_the_benchmark_for_gpus_runs_without_one_too(root, monkeypatch, capsys):
         benchmark.main([])
 
 
-def test_what_was_left_out_is_listed_for_people_and_as_a_file(own, backbone, tmp_path):
-    assert run(own, backbone, tmp_path).left_out() == ""
+def test_what_was_left_out_is_listed_as_a_file(own, backbone, tmp_path):
     broken = break_some(own)
     with pytest.warns(UserWarning, match="5 of the 44"):
         result = run(own, backbone, tmp_path, on_error="skip")
-    lines = result.left_out().splitlines()
-    assert lines[0] == "5 of the 44 clips can't be read and were left out:"
-    assert lines[1] == f"  2.mp4: {own / '2.mp4'} doesn't exist."
-    assert len(lines) == 6
-    assert result.left_out(5).splitlines() == lines
-    assert result.left_out(2).splitlines() == [*lines[:3], "  and 3 more"]
     result.write_left_out(tmp_path / "left out" / "list.csv")
     with open(tmp_path / "left out" / "list.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))

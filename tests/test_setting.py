@@ -156,6 +156,7 @@ def test_the_file_is_the_one_of_the_variable_or_that_of_the_folder(film, tmp_pat
         ({"parts": ["C"]}, "no part 'C'"),
         ({"parts": "A"}, '"parts" must be like'),
         ({"seeds": [0, 0]}, '"seeds" must be like .0, 1, 2.'),
+        ({"leave_out_short": "yes"}, '"leave_out_short" must be like True'),
         ({"seeds": [True]}, '"seeds" must be like .0, 1, 2.'),
         ({"device": "cuda:9"}, 'no device "cuda:9" on this machine .choose from: "cpu"'),
         ({"device": "gpu"}, 'no device "gpu"'),

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import decord
@@ -15,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catsplit.errors import CatsplitError, ClipError
-from catsplit.extraction import containers
-from catsplit.video import PRESETS, Sampling, read_frames, read_views
+from catsplit.video import PRESETS, Sampling, fill_views, read_frames, read_views
+from catsplit.videofile import check_whole
 
 # Eight of ten frames, whole pictures of 80 × 80: no resizing and no cropping.
 WHOLE = Sampling(frames=8, segments=2, crops=1, short_side=80, crop_size=80)
@@ -106,10 +107,10 @@ def test_published_views_a_pixel_at_a_time(tmp_path, preset, ending, height, wid
 
 def test_views_go_where_they_are_wanted(folder):
     for frames, count in ((8, 20), (8, 5), (1, 20), (20, 20)):  # evenly spaced places among the frames, or not
-        sampling = Sampling(frames=frames, segments=2, crops=2, short_side=64, crop_size=48, min_frames=1)
+        sampling = Sampling(frames=frames, segments=2, crops=2, short_side=64, crop_size=48)
         path = write_clip(folder / f"of-{count}.mp4", frames=count)
         out = np.full((2, *sampling.shape), 7, np.uint8)
-        assert read_views(path, sampling, out[1]).base is out
+        assert fill_views(path, sampling, out[1]) == count
         np.testing.assert_array_equal(out[1], read_views(path, sampling))
         all_frames = read_frames(path, 64)
         for s, row in enumerate(naive_indices(count, frames, 2)):
@@ -215,13 +216,21 @@ def test_the_callers_bridge_does_not_matter(folder):
         decord.bridge.reset_bridge()
 
 
-def test_short_clips(tmp_path):
-    path = write_clip(tmp_path / "short.mp4", frames=5)
-    with pytest.raises(ClipError, match=r"short\.mp4 is too short: it has 5 frames, the sampling needs 8"):
-        read_views(path, WHOLE)
-    repeating = Sampling(frames=8, segments=2, short_side=80, crop_size=80, min_frames=5)
-    views = read_views(path, repeating)
-    np.testing.assert_array_equal(views, decoded(path)[np.array(naive_indices(5, 8, 2))])
+@pytest.mark.parametrize("ending", ["mp4", "webm", "avi"])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_short_clips_repeat_frames_as_published(tmp_path, ending, count):
+    path = write_clip(tmp_path / f"short.{ending}", frames=count)
+    frames = decoded(path)
+    assert len(frames) == count
+    np.testing.assert_array_equal(read_views(path, WHOLE), frames[np.array(naive_indices(count, 8, 2))])
+    with pytest.raises(ClipError, match=rf"short\.{ending} is too short: it has {count} frames, the sampling needs 8"):
+        read_views(path, replace(WHOLE, min_frames=8))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_presets_keep_short_clips(tmp_path, preset):
+    path = write_clip(tmp_path / "short.mp4", frames=9)
+    assert fill_views(path, PRESETS[preset], np.empty(PRESETS[preset].shape, np.uint8)) == 9
 
 
 @pytest.mark.parametrize(
@@ -318,23 +327,18 @@ def test_boxes_with_long_and_open_lengths_are_understood(tmp_path):
     index = struct.pack(">I4s", 8, b"moov")
     path = tmp_path / "boxes.mp4"
     path.write_bytes(index + struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100))
-    assert containers.check(path) is None
+    check_whole(path)
     path.write_bytes(index + struct.pack(">I4sQ", 1, b"mdat", 16 + 101) + bytes(100))
     with pytest.raises(ClipError, match="truncated"):
-        containers.check(path)
+        check_whole(path)
     path.write_bytes(index + struct.pack(">I4s", 0, b"mdat") + bytes(100))
-    assert containers.check(path) is None
+    check_whole(path)
     path.write_bytes(index)
     with pytest.raises(ClipError, match="pictures"):
-        containers.check(path)
+        check_whole(path)
     path.write_bytes(struct.pack(">I4s", 8, b"free") + struct.pack(">I4s", 4, b"mdat") + bytes(100))
     with pytest.raises(ClipError, match="no valid box at byte 8"):
-        containers.check(path)
-
-
-def test_the_duration_of_a_webm_counts_only_without_sound(folder):
-    assert containers.check(folder / "plain.webm") == pytest.approx(20 / 12, abs=0.01)
-    assert containers.check(folder / "sound.webm") is None
+        check_whole(path)
 
 
 def test_a_live_stream_has_no_length(tmp_path):
@@ -345,7 +349,7 @@ def test_a_live_stream_has_no_length(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"frames": 0}, {"segments": -1}, {"crops": 1.5}, {"crop_size": 300}, {"min_frames": 0}, {"rule": "dense"}],
+    [{"frames": 0}, {"segments": -1}, {"crops": 1.5}, {"crop_size": 300}, {"min_frames": 0}],
 )
 def test_a_sampling_that_makes_no_sense(wrong):
     with pytest.raises(CatsplitError, match=str(next(iter(wrong.values())))):

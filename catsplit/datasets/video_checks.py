@@ -16,9 +16,9 @@ from catsplit.datasets.clipindex import ClipIndex, stem
 from catsplit.datasets.layout import SETS
 from catsplit.datasets.report import Report
 from catsplit.errors import BenchmarkError, ClipError, repeated
-from catsplit.extraction import containers
 from catsplit.paths import cache_dir, read_json, write_json
 from catsplit.video import PRESETS, Sampling, read_views
+from catsplit.videofile import check_whole
 
 _BATCH = 1024  # clips: what a deep check that was stopped has to decode again at most
 _SHOWN = 10  # clips of a kind that are named
@@ -188,7 +188,7 @@ def _noted(note: Path | None) -> dict[str, str] | None:
 def _reason(path: str, sampling: Sampling | None) -> str | None:
     """Why a video can't be read, or None."""
     try:
-        containers.check(Path(path))
+        check_whole(Path(path))
         with open(path, "rb") as file:
             head = file.read(4096)
         if b"\0" not in head:  # found here, because FFmpeg would put a line of its own on the screen

@@ -1,30 +1,42 @@
 """Clips to batches of views, decoded ahead of the backbone."""
 
+import math
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from catsplit.errors import ClipError
-from catsplit.video import Sampling, read_views
+from catsplit.video import Sampling, fill_views
 
-Decoded = tuple[Sequence[int], Tensor, list[tuple[int, str]]]
+Item = TypeVar("Item")
+Told = dict[int, int | str]  # of each clip of a batch, by its number: how many frames it has, or why it can't be read
+
+
+def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
+    """The items, each when so many after it have begun."""
+    begun = deque()
+    for item in items:
+        begun.append(item)
+        if len(begun) > count:
+            yield begun.popleft()
+    yield from begun
 
 
 def decoded(
     files: Sequence[Path | ClipError],
     sampling: Sampling,
-    batches: Iterable[Sequence[int]],
+    batches: Sequence[Sequence[int]],
     *,
     workers: int,
-    ahead: int,
     pinned: bool = False,
-) -> Generator[Decoded, None, None]:
-    """Yield each batch of clips in turn, with views and errors. Close the generator when you leave it early.
+) -> Generator[tuple[Tensor, Told], None, None]:
+    """Yield each batch of clips in turn. Close the generator when you leave it early.
 
     Threads, not processes: decord and NumPy work outside Python's lock, so that two threads are about as fast as two
     processes that don't even hand their views over (benchmarks/decode.md); and they start at once, and write views
@@ -33,46 +45,28 @@ def decoded(
     Args:
         files: of each clip its file, or why there is none.
         batches: which clips, by their numbers in `files`.
-        workers: threads.
-        ahead: batches that are decoded while the one before them is used.
+        workers: threads. So many batches are decoded ahead that none is idle while the backbone works.
         pinned: put views into memory that a GPU can fetch by itself.
 
     Yields:
-        the numbers of the clips; their views (b, V, T, H, W, 3) uint8, arbitrary where there is an error; and
-        (number, reason) of the clips that can't be read.
+        views (b, V, T, H, W, 3) uint8, arbitrary where a clip can't be read; and what is told of the clips, in order.
     """
-    pending: deque[tuple[Sequence[int], Tensor, list[Future[str | None]]]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+
+        def begin(batch: Sequence[int]) -> tuple[Tensor, list[Future]]:
+            views = torch.empty((len(batch), *sampling.shape), dtype=torch.uint8, pin_memory=pinned)
+            outs = zip(batch, views.numpy(), strict=True)
+            return views, [pool.submit(_fill, files[number], sampling, out) for number, out in outs]
+
+        count = 1 + math.ceil(workers / max(map(len, batches), default=1))
+        for batch, (views, told) in zip(batches, ahead(map(begin, batches), count), strict=True):
+            yield views, dict(zip(batch, (answer.result() for answer in told), strict=True))
+
+
+def _fill(file: Path | ClipError, sampling: Sampling, out: np.ndarray) -> int | str:
     try:
-        for indices in batches:
-            views = _empty((len(indices), *sampling.shape), pinned)
-            places = zip(indices, views.numpy(), strict=True)
-            pending.append((indices, views, [pool.submit(_read, files[index], sampling, out) for index, out in places]))
-            if len(pending) > ahead:
-                yield _finished(*pending.popleft())
-        while pending:
-            yield _finished(*pending.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _empty(shape: tuple[int, ...], pinned: bool) -> Tensor:
-    if pinned:
-        return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-    return torch.from_numpy(np.empty(shape, np.uint8))  # NumPy asks the system for large pages, torch doesn't
-
-
-def _finished(indices: Sequence[int], views: Tensor, reasons: list[Future[str | None]]) -> Decoded:
-    found = [(index, reason.result()) for index, reason in zip(indices, reasons, strict=True)]
-    return indices, views, [(index, reason) for index, reason in found if reason is not None]
-
-
-def _read(file: Path | ClipError, sampling: Sampling, out: np.ndarray) -> str | None:
-    """Fill `out` with the views of a clip, or tell why that can't be."""
-    if isinstance(file, ClipError):
-        return str(file)
-    try:
-        read_views(file, sampling, out)
+        if isinstance(file, ClipError):
+            raise file
+        return fill_views(file, sampling, out)
     except ClipError as error:
         return str(error)
-    return None

@@ -4,11 +4,9 @@
 the same function over many machines.
 """
 
-import math
 import sys
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,16 +16,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from catsplit.backbones import Backbone
-from catsplit.errors import CatsplitError, ClipError
-from catsplit.extraction.decoding import Decoded, decoded
-from catsplit.extraction.store import Ranges, Skipped, Store
+from catsplit.backbones import Backbone, checked
+from catsplit.errors import CacheError, CatsplitError, ClipError
+from catsplit.extraction.decoding import Told, ahead, decoded
+from catsplit.extraction.store import Kept, Notes, Shard, Store, skipped
 from catsplit.video import Sampling
 
 SHARD = 128  # clips: what a killed run has to do again at most
-
-Shard = tuple[int, int]  # its first clip, and the one after its last
-Made = Generator[tuple[Shard, Skipped], None, None]
 
 
 @dataclass(frozen=True)
@@ -52,66 +47,34 @@ class Job:
     batch: int
     progress: bool
 
-    def failure(self, index: int, error: object) -> ClipError:
-        """The error of a clip, with its row and the way out."""
-        row = f"Row {index + 1} of {self.source}" if self.source else f"Clip {index + 1} of {len(self.clips):,}"
-        absent = sum(isinstance(file, ClipError) for file in self.files)
-        others = f" {absent:,} files in all are missing or empty." if absent > 1 else ""
-        return ClipError(
-            f'{row}, "{self.clips[index]}": {error}{others} Pass on_error="skip" to leave out the clips that '
-            "can't be read."
-        )
+    def decoded(self, batches: Sequence[Sequence[int]]) -> Generator[tuple[Tensor, Told], None, None]:
+        """As `decoding.decoded`, of this job's clips."""
+        device = torch.device(getattr(self.backbone, "device", "cpu"))
+        return decoded(self.files, self.sampling, batches, workers=self.workers, pinned=device.type == "cuda")
+
+    def refuse(self, notes: Notes) -> None:
+        """Raise ClipError, with its row and the way out, if all clips are wanted and one of these can't be read."""
+        for number, reason in skipped(notes) if self.strict else ():
+            row = f"Row {number + 1} of {self.source}" if self.source else f"Clip {number + 1} of {len(self.clips):,}"
+            absent = sum(isinstance(file, ClipError) for file in self.files)
+            others = f" {absent:,} files in all are missing or empty." if absent > 1 else ""
+            raise ClipError(
+                f'{row}, "{self.clips[number]}": {reason}{others} Pass on_error="skip" to leave out the clips that '
+                "can't be read."
+            )
+
+    def accepts(self, kept: Kept | None) -> bool:
+        """Whether features are there, and lack no clip that is wanted."""
+        if kept is None:
+            return False
+        lost = skipped(kept.notes)
+        # Before short clips counted they were left out, under the same key.
+        once_short = self.sampling.min_frames is None and any("is too short" in reason for _, reason in lost)
+        return not once_short and not (self.strict and lost)
 
 
-def stale(job: Job, skipped: Skipped) -> bool:
-    """Whether features without the skipped clips won't do: the job wants all clips, and these can be read now.
-
-    Raises:
-        ClipError: the job wants all clips, and one still can't be read.
-    """
-    if not (job.strict and skipped):
-        return False
-    with closing(_decoded(job, [[index] for index, _ in skipped])) as batches:
-        for _, _, errors in batches:
-            _refuse(job, errors)
-    warnings.warn("Clips that were skipped before can be read now: making their features.", stacklevel=3)
-    return True
-
-
-def make_shards(
-    job: Job, store: Store, shards: Sequence[Shard], advance: Callable[[int], object] = lambda clips: None
-) -> Made:
-    """Make shards, and yield each with what it skipped once it is written. Close the generator when you leave it early.
-
-    The batches are fixed ranges of clips, so that no interruption changes who meets whom. A batch's features are
-    fetched when the next batch has begun: a GPU finds its work waiting, across shards too.
-
-    Args:
-        advance: is told of clips that are done, as many as they are.
-
-    Raises:
-        ClipError: the job is strict and a clip can't be read.
-        CacheError, CatsplitError: as `make`.
-    """
-    ranges = [
-        range(first, min(first + job.batch, stop)) for start, stop in shards for first in range(start, stop, job.batch)
-    ]
-    with closing(_decoded(job, ranges)) as batches:
-        begun = _one_late(_begun(job, batches))
-        for start, stop in shards:
-            features, skipped = [np.empty((0, job.sampling.views, job.backbone.dim), np.float32)], []
-            for _ in range(start, stop, job.batch):
-                kept, lost, wait = next(begun)
-                skipped += lost
-                if wait:
-                    features.append(_features(job, kept, wait))
-                advance(len(kept) + len(lost))
-            store.write_shard(start, stop, np.concatenate(features), skipped)
-            yield (start, stop), skipped
-
-
-def make(job: Job, store: Store, run: Callable[..., Made] = make_shards) -> None:
-    """Make what the store lacks, shard by shard, and finish it; the caller holds the store's lock.
+def make(job: Job, store: Store, run: Callable[..., None]) -> Kept:
+    """Make what the store lacks, shard by shard, and finish it, or wait for another process that does.
 
     Args:
         run: what makes the shards; it is called as `make_shards`.
@@ -122,95 +85,89 @@ def make(job: Job, store: Store, run: Callable[..., Made] = make_shards) -> None
         CatsplitError: the backbone gives another shape, or values that aren't finite.
     """
     count = len(job.clips)
-    ranges = [(start, min(start + SHARD, count)) for start in range(0, count, SHARD)]
-    store.begin(ranges)
-    todo, skipped = missing(job, store, ranges)
-    left = sum(stop - start for start, stop in todo)
-    # Not a line in a log for each step: without a terminal there is no bar, but notebooks draw their own.
-    hidden = (False if "ipykernel" in sys.modules else None) if job.progress else True
-    bar = tqdm(total=count, initial=count - left, desc="Features", unit="clip", disable=hidden)
-    with bar, closing(run(job, store, todo, bar.update)) as made:
-        for _, lost in made:
-            skipped += lost
-    if len(skipped) == count:
-        raise ClipError(f"None of the {count:,} clips can be read; the first: {min(skipped)[1]}")
-    about = {"backbone": job.backbone.name, "sampling": asdict(job.sampling), "batch": job.batch}
-    store.finish(ranges, about)
+    shards = [(start, min(start + SHARD, count)) for start in range(0, count, SHARD)]
+    with store.lock():
+        whole = store.load(warn=False)
+        if job.accepts(whole):
+            return whole
+        if whole:
+            _try_again(job, whole)
+
+        def part(shard: Shard) -> Kept | None:
+            kept = store.load(shard) or (whole and whole.of(shard))
+            return kept if job.accepts(kept) else None
+
+        todo = [shard for shard in shards if part(shard) is None]
+        done = count - sum(stop - start for start, stop in todo)
+        # Not a line in a log for each step: without a terminal there is no bar, but notebooks draw their own.
+        hidden = (False if "ipykernel" in sys.modules else None) if job.progress else True
+        with tqdm(total=count, initial=done, desc="Features", unit="clip", disable=hidden) as bar:
+            run(job, store, todo, bar.update)
+        parts = [part(shard) for shard in shards]
+        if None in parts:
+            raise CacheError(f"Shards in {store.folder} were damaged or removed while in use: run this again.")
+        lost = [clip for kept in parts for clip in skipped(kept.notes)]
+        if len(lost) == count:
+            raise ClipError(f"None of the {count:,} clips can be read; the first: {lost[0][1]}")
+        store.save(parts, backbone=job.backbone.name, sampling=asdict(job.sampling), batch=job.batch)
+        store.tidy()
+        return store.load()
 
 
-def missing(job: Job, store: Store, ranges: Ranges) -> tuple[list[Shard], Skipped]:
-    """Those shards that aren't there yet, or lack clips that the job wants; and what the others skipped."""
-    todo, skipped = [], []
-    for shard in ranges:
-        kept = store.read_shard(*shard)
-        if kept is None or (job.strict and kept[1]):
-            todo.append(shard)
-        else:
-            skipped += kept[1]
-    return todo, skipped
+def _try_again(job: Job, kept: Kept) -> None:
+    """Read clips that were skipped: what is finished stays if all are wanted and one still can't be read."""
+    with closing(job.decoded([[number] for number, _ in skipped(kept.notes)])) as batches:
+        for _, told in batches:
+            job.refuse(list(told.items()))
+    warnings.warn("Clips that were skipped before can be read now: making their features.", stacklevel=4)
 
 
-def _decoded(job: Job, batches: Iterable[Sequence[int]]) -> Generator[Decoded, None, None]:
-    device = getattr(job.backbone, "device", None)
-    return decoded(
-        job.files, job.sampling, batches, workers=job.workers,
-        ahead=1 + math.ceil(job.workers / job.batch),  # no thread is idle while the backbone works
-        pinned=device is not None and torch.device(device).type == "cuda",
-    )  # fmt: skip
+def make_shards(
+    job: Job, store: Store, shards: Sequence[Shard], advance: Callable[[int], object] = lambda clips: None
+) -> None:
+    """Make shards. Each is there once it is finished, whatever happens to the next one.
+
+    The batches are fixed ranges of clips, so that no interruption changes who meets whom. A batch's features are
+    fetched when the next batch has begun: a GPU finds its work waiting, across shards too.
+
+    Args:
+        advance: is told of clips that are done, as many as they are.
+
+    Raises:
+        ClipError, CacheError, CatsplitError: as `make`.
+    """
+    batches = [
+        range(first, min(first + job.batch, stop)) for start, stop in shards for first in range(start, stop, job.batch)
+    ]
+    with closing(job.decoded(batches)) as ready:
+        begun = ahead(((told, _begin(job, views, told)) for views, told in ready), 1)
+        for start, stop in shards:
+            features, notes = [], []
+            for _ in range(start, stop, job.batch):
+                told, wait = next(begun)
+                notes += [(n, note) for n, note in told.items() if isinstance(note, str) or note < job.sampling.frames]
+                job.refuse(notes)
+                features.append(wait())
+                advance(len(told))
+            store.save([Kept(np.concatenate(features), notes)], (start, stop))
 
 
-def _begun(job: Job, batches: Iterable[Decoded]) -> Iterator[tuple[list[int], Skipped, Callable[[], Tensor] | None]]:
-    """Yield the clips of each batch that could be read, those that couldn't, and what waits for the features."""
-    for indices, views, errors in batches:
-        _refuse(job, errors)
-        lost = {index for index, _ in errors}
-        kept = [index for index in indices if index not in lost]
-        if lost:
-            views = views[[index not in lost for index in indices]]
-        yield kept, errors, _start(job.backbone, views.flatten(0, 1)) if kept else None
+def _begin(job: Job, views: Tensor, told: Told) -> Callable[[], np.ndarray]:
+    """Begin with the features of a batch; what waits for them gives those of the clips that were read, (b, V, D)."""
+    read = [isinstance(note, int) for note in told.values()]
+    if not any(read):
+        return lambda: np.empty((0, job.sampling.views, job.backbone.dim), np.float32)
+    views = (views if all(read) else views[read]).flatten(0, 1)
+    start = getattr(job.backbone, "start", None)
+    begun = start(views) if start else job.backbone(views)
 
+    def finish() -> np.ndarray:
+        features = checked(job.backbone, begun() if start else begun, len(views))
+        result = features.cpu().numpy().reshape(sum(read), job.sampling.views, -1)
+        finite = np.isfinite(result).all((1, 2))
+        if not finite.all():
+            clip = [job.clips[n] for n, note in told.items() if isinstance(note, int)][int(finite.argmin())]
+            raise CatsplitError(f'The backbone "{job.backbone.name}" gave values that aren\'t finite for "{clip}".')
+        return result
 
-def _start(backbone: Backbone, views: Tensor) -> Callable[[], Tensor]:
-    if hasattr(backbone, "start"):
-        return backbone.start(views)
-    features = backbone(views)
-    return lambda: features
-
-
-def _one_late(items: Iterator) -> Iterator:
-    """Each item when the next one is there too, or has failed, so that a failure costs nothing that came before."""
-    held = deque()
-    while True:
-        try:
-            held.append(next(items))
-        except StopIteration:
-            yield from held
-            return
-        except BaseException:
-            yield from held
-            raise
-        if len(held) > 1:
-            yield held.popleft()
-
-
-def _refuse(job: Job, errors: Skipped) -> None:
-    if job.strict and errors:
-        index, reason = errors[0]
-        raise job.failure(index, reason)
-
-
-def _features(job: Job, kept: Sequence[int], wait: Callable[[], Tensor]) -> np.ndarray:
-    """(b, V, D) float32 of the clips that were read."""
-    count, expected = len(kept) * job.sampling.views, (len(kept), job.sampling.views, job.backbone.dim)
-    result = torch.as_tensor(wait()).detach()
-    if tuple(result.shape) != (count, job.backbone.dim):
-        raise CatsplitError(
-            f'The backbone "{job.backbone.name}" gave {tuple(result.shape)} for {count} views, '
-            f"expected {(count, job.backbone.dim)}."
-        )
-    result = result.to("cpu", torch.float32).numpy().reshape(expected)
-    finite = np.isfinite(result).all((1, 2))
-    if not finite.all():
-        clip = job.clips[kept[int(finite.argmin())]]
-        raise CatsplitError(f'The backbone "{job.backbone.name}" gave values that aren\'t finite for "{clip}".')
-    return result
+    return finish

@@ -1,28 +1,25 @@
 """The cache of features on disk: shards while they are made, then one array that is memory-mapped.
 
     <key>/lock                       held by the process that works
-    <key>/shards/START-STOP.safetensors   features of the clips START to STOP (exclusive), and which were skipped
+    <key>/shards/START-STOP.npy      (n, V, D) float32 of the clips START to STOP (exclusive)
+    <key>/shards/START-STOP.json     what it holds, and its checksum; written last
     <key>/features.npy               (N, V, D) float32, all shards, once all are there
-    <key>/manifest.json              what features.npy holds, and its checksum; written last
+    <key>/manifest.json              as for a shard
 """
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from filelock import FileLock
 
-from catsplit.errors import CacheError
 from catsplit.paths import atomic_path, sha256, writable
 from catsplit.video import Sampling
 
@@ -30,10 +27,27 @@ FORMAT = 1
 WHOLE = 256 * 2**20  # bytes; larger arrays are verified by samples, since reading GBs takes too long at every use
 BLOCK, BLOCKS = 64 * 1024, 64
 
-Skipped = list[tuple[int, str]]  # (index of the clip, reason)
-Ranges = Sequence[tuple[int, int]]  # first clip of each shard, and the one after its last
+Shard = tuple[int, int]  # its first clip, and the one after its last
+Notes = list[tuple[int, int | str]]  # (number of a clip, how few frames it has or why it can't be read)
 
-logger = logging.getLogger(__name__)
+
+class Kept(NamedTuple):
+    """Features (n, V, D) float32, memory-mapped, of clips that follow each other, without those that can't be read."""
+
+    features: np.ndarray
+    notes: Notes
+
+    def of(self, shard: Shard) -> "Kept":
+        """Those of a shard, where these are of all clips."""
+        start, stop = shard
+        notes = [(number, note) for number, note in self.notes if start <= number < stop]
+        first = start - sum(number < start for number, _ in skipped(self.notes))
+        return Kept(self.features[first : first + stop - start - len(skipped(notes))], notes)
+
+
+def skipped(notes: Notes) -> list[tuple[int, str]]:
+    """The clips that can't be read, and why."""
+    return [(number, note) for number, note in notes if isinstance(note, str)]
 
 
 def key(clips: Sequence[str], sizes: Sequence[int], sampling: Sampling, backbone_key: str) -> str:
@@ -42,140 +56,76 @@ def key(clips: Sequence[str], sizes: Sequence[int], sampling: Sampling, backbone
     A clip is known by its name in the annotations and its file's size in bytes (−1: missing). Content would be
     surer, but reading the 168,913 training clips of SSv2 takes many minutes; dates change when data is copied.
     """
-    digest = hashlib.sha256(json.dumps([FORMAT, asdict(sampling), backbone_key]).encode())
+    seen = asdict(sampling) | {"rule": "published"}
+    digest = hashlib.sha256(json.dumps([FORMAT, seen, backbone_key]).encode())
     for clip, size in zip(clips, sizes, strict=True):
         digest.update(json.dumps([clip, size]).encode())
     return digest.hexdigest()[:32]
 
 
 class Store:
-    """The features of one set of clips in one folder."""
+    """The features of one set of clips in one folder: by shards, and all of them where no shard is told."""
 
-    def __init__(self, folder: Path, clips: int) -> None:
-        self.folder, self.clips = folder, clips
-        self.array, self.manifest, self.shards = folder / "features.npy", folder / "manifest.json", folder / "shards"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.shards = folder, folder / "shards"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Work alone. The system releases the lock when its holder dies, however it dies."""
-        writable(self.folder)
-        lock = FileLock(self.folder / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.info("Another process is making the features in %s: waiting for it.", self.folder)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    def lock(self) -> FileLock:
+        """Work alone, or wait. The system releases the lock when its holder dies, however it dies."""
+        return FileLock(writable(self.folder) / "lock")
 
-    def load(self, *, warn: bool = True) -> tuple[np.memmap, Skipped] | None:
-        """The finished array (N, V, D) and the clips it lacks; None, with a warning if damaged, if it must be made.
+    def load(self, shard: Shard | None = None, *, warn: bool = True) -> Kept | None:
+        """Features that are kept; None, with a warning if damaged, if they must be made.
 
-        The whole array is verified up to 256 MiB; of a larger one its length and 64 blocks.
+        The whole array is verified up to 256 MiB; of a larger one 64 blocks.
         """
-        if not self.manifest.exists():
+        array, manifest = self._files(shard)
+        if not manifest.exists():
             return None
         try:
-            manifest = json.loads(self.manifest.read_text())
-            content = manifest["content"]
-            if _digest(content) != manifest["sha256"] or content["clips"] != self.clips:
+            told = json.loads(manifest.read_text())
+            content = told["content"]
+            if _digest(content) != told["sha256"]:
                 raise ValueError("the manifest was changed")
-            size = self.array.stat().st_size
-            if size != content["bytes"]:
-                raise ValueError(f"{size:,} bytes in place of {content['bytes']:,}")
-            whole = size <= WHOLE
-            if (sha256 if whole else _sampled)(self.array) != content["sha256" if whole else "sampled"]:
+            whole = array.stat().st_size <= WHOLE
+            if (sha256 if whole else _sampled)(array) != content["sha256" if whole else "sampled"]:
                 raise ValueError("the checksum is another")
-            array = np.load(self.array, mmap_mode="r")
+            return Kept(np.load(array, mmap_mode="r"), [(number, note) for number, note in content["skipped"]])
         except (OSError, ValueError, KeyError, TypeError) as error:
             if warn:
-                _warn(self.array, error)
+                warnings.warn(f"The cached features {array} are damaged ({error}): making them again.", stacklevel=3)
             return None
-        return array, [(index, reason) for index, reason in content["skipped"]]
 
-    def read_shard(self, start: int, stop: int) -> tuple[np.ndarray, Skipped] | None:
-        """Features (n, V, D) of the clips that weren't skipped, and those that were; None if it must be made."""
-        path = self._shard(start, stop)
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="np") as file:
-                features, metadata = file.get_tensor("features"), file.metadata()
-            skipped = json.loads(metadata["skipped"])
-            if _digest(skipped, features) != metadata["sha256"]:
-                raise ValueError("the checksum is another")
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            _warn(path, error)
-            return None
-        return features, [(index, reason) for index, reason in skipped]
-
-    def write_shard(self, start: int, stop: int, features: np.ndarray, skipped: Skipped) -> None:
-        metadata = {"skipped": json.dumps(skipped), "sha256": _digest(skipped, features)}
-        with atomic_path(self._shard(start, stop)) as beside:
-            # Not safetensors' own writing, whose error on a full disk is not an OSError.
-            beside.write_bytes(save({"features": np.ascontiguousarray(features)}, metadata))
-
-    def begin(self, ranges: Ranges) -> None:
-        """Clear what a killed process left, and take a finished array apart again; only with the lock held.
-
-        An array is finished but unwanted where clips were skipped that can be read now: the others' shards stay.
-        """
-        for folder in (self.folder, self.shards):
-            for leftover in folder.glob(".*"):
-                leftover.unlink(missing_ok=True)
-        loaded = self.load(warn=False)
-        if loaded is not None:
-            array, skipped = loaded
-            missing, row = {index for index, _ in skipped}, 0
-            for start, stop in ranges:
-                rows = stop - start - len(missing.intersection(range(start, stop)))
-                if rows == stop - start:
-                    self.write_shard(start, stop, array[row : row + rows], [])
-                row += rows
-        self.manifest.unlink(missing_ok=True)
-
-    def finish(self, ranges: Ranges, about: dict) -> None:
-        """Put the shards together, say so in the manifest, and remove them; only with the lock held."""
-        rows, skipped, shape = 0, [], ()
-        for start, stop in ranges:
-            features, missing = self._valid_shard(start, stop)
-            rows, shape = rows + len(features), features.shape[1:]
-            skipped += missing
-        with atomic_path(self.array) as beside:
+    def save(self, parts: Sequence[Kept], shard: Shard | None = None, **about: object) -> None:
+        """Keep features that follow each other, and say so in the manifest."""
+        array, manifest = self._files(shard)
+        notes = [note for part in parts for note in part.notes]
+        with atomic_path(array) as beside:
             # Written as a file, not through a map: a map on a full disk kills the process without a word.
             with open(beside, "wb") as file:
-                header = {"descr": "<f4", "fortran_order": False, "shape": (rows, *shape)}
-                np.lib.format.write_array_header_1_0(file, header)
-                for start, stop in ranges:
-                    file.write(self._valid_shard(start, stop)[0].astype("<f4").data)
-            content = about | {"clips": self.clips, "skipped": skipped, "shape": [rows, *shape]}
-            content |= {"bytes": beside.stat().st_size, "sha256": sha256(beside), "sampled": _sampled(beside)}
-        with atomic_path(self.manifest) as beside:
+                shape = (sum(len(part.features) for part in parts), *parts[0].features.shape[1:])
+                np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+                for part in parts:
+                    file.write(np.ascontiguousarray(part.features, "<f4").data)
+            content = about | {"skipped": notes, "sha256": sha256(beside), "sampled": _sampled(beside)}
+            manifest.unlink(missing_ok=True)  # of another array
+        with atomic_path(manifest) as beside:
             beside.write_text(json.dumps({"content": content, "sha256": _digest(content)}, indent=1))
+
+    def tidy(self) -> None:
+        """Remove the shards, and what killed processes left half written; only with the lock held."""
         shutil.rmtree(self.shards, ignore_errors=True)
+        for leftover in self.folder.glob(".*"):
+            leftover.unlink(missing_ok=True)
 
-    def _valid_shard(self, start: int, stop: int) -> tuple[np.ndarray, Skipped]:
-        shard = self.read_shard(start, stop)
+    def _files(self, shard: Shard | None) -> tuple[Path, Path]:
         if shard is None:
-            raise CacheError(f"{self._shard(start, stop)} was damaged or removed while in use: run this again.")
-        return shard
-
-    def _shard(self, start: int, stop: int) -> Path:
-        return self.shards / f"{start:08d}-{stop:08d}.safetensors"
+            return self.folder / "features.npy", self.folder / "manifest.json"
+        name = "{:08d}-{:08d}".format(*shard)
+        return self.shards / f"{name}.npy", self.shards / f"{name}.json"
 
 
-def _warn(path: Path, error: Exception) -> None:
-    warnings.warn(f"The cached features {path} are damaged ({error}): making them again.", stacklevel=3)
-
-
-def _digest(content: object, features: np.ndarray | None = None) -> str:
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    if features is not None:
-        digest.update(f"{features.shape}".encode())
-        digest.update(np.ascontiguousarray(features).data)
-    return digest.hexdigest()
+def _digest(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sampled(path: Path) -> str:
