@@ -69,7 +69,8 @@ def gated(
         raise CatsplitError(f'before is "base" or "masked", not {before!r}.')
     row, clips, fresh = head.index(split.coarse), len(features), split.subcategories
     targets = check_targets(clips, len(head), torch.tensor([row]), list(fresh), targets)
-    frames = as_embeddings(frame_embeddings, range(clips), f"Frame embeddings of {clips} clips", views=True)
+    frames = getattr(frame_embeddings, "features", frame_embeddings)  # those of a FeatureSet
+    frames = as_embeddings(frames, range(clips), f"Frame embeddings of {clips} clips", views=True)
     frames = _unit(frames.mean(1) if frames.ndim == 3 else frames, range(clips), "frame embedding of clip")
     texts = as_embeddings(text_embeddings, fresh, f'Text embeddings of the subcategories of "{split.coarse}"')
     texts = _unit(texts, fresh, "text embedding of")
@@ -91,9 +92,7 @@ def gated(
     )
 
 
-def method(
-    model: VisionLanguage, frames: Features, before: Before = "base"
-) -> Callable[[Any, Split, int], Scores]:
+def method(model: VisionLanguage, frames: Features, before: Before = "base") -> Callable[[Any, Split, int], Scores]:
     """The baseline as a method of `catsplit.sweep`; it is the same for every seed.
 
     Args:
@@ -102,9 +101,7 @@ def method(
 
     def score(ground: Any, split: Split, seed: int) -> Scores:
         texts, targets = embed(model.texts, split.subcategories), ground.targets(split)
-        return gated(
-            ground.head, split, ground.features, frames, texts, targets, scale=model.scale, before=before
-        )
+        return gated(ground.head, split, ground.features, frames, texts, targets, scale=model.scale, before=before)
 
     return score
 

@@ -63,10 +63,8 @@ def test_it_is_what_the_text_says(before, seed, views, k):
     assert scores.before.tolist() == list(was)
     assert scores.after.tolist() == list(now)
     assert scores.confidence.tolist() == pytest.approx(list(sure), rel=1e-4)
-    new, known = targets >= 4, (targets >= 0) & (targets < 4)
-    assert scores.siblings == pytest.approx((4 + torch.tensor(sibling) == targets)[new].double().mean().item())
-    assert scores.generality == pytest.approx((torch.tensor(now) == targets)[new].double().mean().item())
-    assert scores.changed == pytest.approx((torch.tensor(was) != torch.tensor(now))[known].double().mean().item())
+    right = (4 + torch.tensor(sibling) == targets)[targets >= 4]
+    assert scores.siblings == pytest.approx(right.double().mean().item())
     if before == "base":
         assert scores.locality == 1.0
 
@@ -78,7 +76,8 @@ def test_lengths_of_embeddings_do_not_matter_and_views_are_averaged():
     assert torch.equal(plain.after, longer.after)
     # Views are averaged before anything is normalised: a longer one counts for more.
     views = torch.stack([-frames, 3 * frames], 1)
-    assert torch.equal(vlm.gated(head, split, features, views.numpy(), texts, targets).after, plain.after)
+    averaged = vlm.gated(head, split, features, SimpleNamespace(features=views.numpy()), texts, targets)
+    assert torch.equal(averaged.after, plain.after)
 
 
 @pytest.mark.parametrize(
@@ -208,39 +207,24 @@ CLIPS, KINDS = 3, 4
 def pairs_of():
     random = np.random.default_rng(0)
     places = random.permutation(np.repeat(np.arange(KINDS), CLIPS))
-    # A clip's pixels tell its number, and each frame's its moment.
-    clips = np.zeros((len(places), 5, 72, 72, 3), np.uint8)
-    clips[:] = (10 * np.arange(len(places)))[:, None, None, None, None]
-    clips += np.arange(5, dtype=np.uint8)[:, None, None, None]
-    tokens = torch.arange(KINDS * 2 * 16).reshape(KINDS, 2, 16) % 9
+    clips = random.integers(256, size=(len(places), 5, 72, 72, 3), dtype=np.uint8)
+    # A caption's tokens tell its category and its wording.
+    tokens = torch.arange(KINDS * 2).reshape(KINDS, 2, 1).expand(-1, -1, 16)
     return lambda seed=0: contrastive.Pairs(clips, places, tokens, 64, seed), places, tokens
 
 
 def test_each_batch_has_one_clip_and_one_caption_of_every_category(pairs_of):
-    make, places, tokens = pairs_of
-    pairs, wordings = make(), set()
+    make, places, _ = pairs_of
+    pairs, captions_drawn = make(), set()
     for epoch in range(6):
         batches = pairs.batches(epoch)
         assert sorted(batches.ravel()) == list(range(len(places)))
         for numbers in batches:
             assert places[numbers].tolist() == list(range(KINDS))
-            _, drawn = pairs.draw(numbers)
-            for category, caption in enumerate(drawn):
-                matches = [w for w in (0, 1) if torch.equal(caption, tokens[category, w])]
-                wordings.update((category, w) for w in matches)
-                assert len(matches) == 1
-    assert wordings == {(category, w) for category in range(KINDS) for w in (0, 1)}
-
-
-def test_the_same_seed_and_epoch_give_the_same_pairs(pairs_of):
-    make, _, _ = pairs_of
-    one, two, other = make(), make(), make(1)
-    two.batches(0)
-    assert np.array_equal(one.batches(3), two.batches(3))
-    numbers = one.batches(3)[0]
-    two.batches(3)
-    assert all(torch.equal(a, b) for a, b in zip(one.draw(numbers), two.draw(numbers), strict=True))
-    assert not np.array_equal(one.batches(3), other.batches(3))
+            drawn = pairs.draw(numbers)[1][:, 0]
+            assert (drawn // 2).tolist() == list(range(KINDS))
+            captions_drawn.update(drawn.tolist())
+    assert captions_drawn == set(range(2 * KINDS))
 
 
 def test_categories_need_equal_numbers_of_clips(pairs_of):
@@ -289,14 +273,13 @@ def test_what_is_written_is_read(words, tmp_path, monkeypatch):
     captions.write(path, model, words, {"seed": 3})
     found, known, about = captions.read(path)
     assert (known.tokens, about) == (words.tokens, {"seed": 3})
-    for name, tensor in found.state_dict().items():
-        mine = model.state_dict()[name]
-        assert torch.equal(tensor, mine.half().float() if mine.ndim > 1 else mine)
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(BenchmarkError, match="damaged"):
-        captions.read(path)
-    with pytest.raises(BenchmarkError, match="damaged"):
-        captions.read(tmp_path / "none.safetensors")
+    stored = captions.rounded(model)
+    assert all(torch.equal(tensor, stored[name].float()) for name, tensor in found.state_dict().items())
+    assert {tensor.dtype for tensor in stored.values() if tensor.ndim > 1} == {torch.float16}
+    for damaged in (path, tmp_path / "none.safetensors"):
+        path.write_bytes(path.read_bytes()[:-9])
+        with pytest.raises(BenchmarkError, match="damaged"):
+            captions.read(damaged)
     captions.write(path, model, words, {})
     monkeypatch.setattr(captions, "captions", lambda: [("a", "b")])
     with pytest.raises(BenchmarkError, match="other labels"):
