@@ -12,7 +12,7 @@ from catsplit.errors import CatsplitError, choices
 from catsplit.head import Head, Rows
 from catsplit.lowshot import ALL
 from catsplit.metrics import Scores
-from catsplit.models.method import Seeing, WholeModel
+from catsplit.models.whole import WholeModel
 from catsplit.modifiers import Split
 from catsplit.retrieval import retrieve
 from catsplit.setting import Setting
@@ -62,25 +62,14 @@ def _vision_language(setting: Setting, split: Split, seed: int) -> Scores:
     return vlm.method(*setting.vision_language)(setting, split, seed)
 
 
-def _whole_model(setting: Setting, split: Split, seed: int, shots: int) -> Scores:
-    """Fine-tuning of the whole model from copies of the coarse row; all wordings of a split share one fit."""
-    if ("whole model", shots) not in setting.fits:
-        seeing = Seeing(setting.model.backbone)
-        setting.fits["whole model", shots] = WholeModel(
-            seeing, setting.benchmark, setting.features.paths, setting.views, shots=shots
-        )
-    setting.prepare(setting.benchmark.ft_set(split.coarse)["path"].tolist())
-    return setting.fits["whole model", shots](setting, split, seed)
-
-
 ORACLE, VISION_LANGUAGE, WHOLE_MODEL = "oracle", "vision-language", "whole model"
 ALL_THE_DATA = f"{WHOLE_MODEL}, all the data"
 # Those that need more than a head and texts: training clips, another model, or the backbone itself.
 OTHERS: dict[str, Method] = {
     ORACLE: _told(lambda setting, split, seed: setting.oracle(split), initial="coarse", shots=ALL),
     VISION_LANGUAGE: _told(_vision_language, "vision_language"),
-    WHOLE_MODEL: _told(partial(_whole_model, shots=1), "model", initial="coarse", shots=1),
-    ALL_THE_DATA: _told(partial(_whole_model, shots=ALL), "model", initial="coarse", shots=ALL),
+    WHOLE_MODEL: WholeModel(),
+    ALL_THE_DATA: WholeModel(None),
 }
 # What may learn from a few clips, and the rows to begin with.
 LOW_SHOT = ("new rows", "whole head")

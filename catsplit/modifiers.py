@@ -143,9 +143,16 @@ def new_rows(head: Head, split: Split, vectors: Tensor, origins: Sequence[Mappin
     if vectors.shape != (len(split.subcategories), head.dim):
         expected = (len(split.subcategories), head.dim)
         raise HeadError(f'The vectors for "{split.coarse}" must be {expected}, not {tuple(vectors.shape)}.')
-    rows = head[split.coarse] + vectors
+    return named_rows(split, head[split.coarse] + vectors, origins)
+
+
+def named_rows(
+    split: Split, weight: Tensor, origins: Sequence[Mapping[str, Any]], bias: Tensor | None = None
+) -> Rows:
+    """The rows of a split from their weight (k, D) and, if they have their own, bias (k,), with an origin for each."""
     described = [{**origin, "modifier": text} for origin, text in zip(origins, split.modifiers, strict=True)]
-    return Rows(zip(split.subcategories, rows, strict=True), dict(zip(split.subcategories, described, strict=True)))
+    rows, told = (dict(zip(split.subcategories, values, strict=True)) for values in (weight, described))
+    return Rows(rows, told, None if bias is None else dict(zip(split.subcategories, bias, strict=True)))
 
 
 def strengthened(head: Head, coarse: str, rows: Rows, strength: float) -> Rows:

@@ -20,14 +20,13 @@ from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError, HeadError, choices
 from catsplit.evaluator import Evaluator
 from catsplit.head import Head, Rows
-from catsplit.lowshot import ALL
+from catsplit.lowshot import ALL, PUBLISHED, Recipe
 from catsplit.methods import Method
 from catsplit.metrics import evaluate
 from catsplit.results import Results, measured
 from catsplit.setting import Setting
 from catsplit.shots import checked_shots
 from catsplit.text import Encode, embed
-from catsplit.training.recipe import PUBLISHED, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,8 +210,8 @@ def _learn(lines: list[Line], setting: Setting, recipe: Recipe) -> None:
         for line in mine:
             line["seconds"] = seconds
         for own, ended in zip(jobs.values(), fits, strict=True):
-            for line, (fit, count) in zip(own, ended, strict=True):
-                line |= {"edit": fit.head if method == "whole head" else fit.rows, "clips": count}
+            for line, fit in zip(own, ended, strict=True):
+                line |= {"edit": fit.head if method == "whole head" else fit.rows, "clips": fit.clips}
 
 
 def _score(lines: list[Line], setting: Setting, evaluator: Evaluator) -> None:

@@ -1,22 +1,23 @@
 """A sweep against each edit made and scored by itself, what it goes on from, and what it refuses."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from madeup import encode, world
+from madeup import DIM, encode, world
 
 from catsplit import alignment, controls, metrics
 from catsplit import methods as known
 from catsplit.alignment import fit, ridge
+from catsplit.backbones import from_module
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
 from catsplit.lowshot import Recipe, Run, finetune, hold_out, sample
-from catsplit.models.method import WholeModel
-from catsplit.models.whole import finetune_model
+from catsplit.models.whole import WholeModel, finetune_model
 from catsplit.modifiers import Dictionary
 from catsplit.results import COLUMNS, IDENTITY, read
 from catsplit.retrieval import retrieve
@@ -399,7 +400,7 @@ def test_a_head_of_other_labels_is_refused(here):
 
 
 def test_more_shots_than_clips_are_refused(here):
-    with pytest.raises(CatsplitError, match='7 shots of "Pushing to the left" were asked for, but it has 6'):
+    with pytest.raises(CatsplitError, match="has 6 clips that can be used, but needs 7"):
         run(here, methods=["new rows"], shots=[7], training=here.training)
 
 
@@ -412,20 +413,24 @@ def test_clips_without_features_are_refused(here):
 # The whole model
 
 
-def whole(here, recipe, shots=1):
-    """The method over a model that begins as the identity, whose views are the made-up features."""
-    model = torch.nn.Linear(here.head.dim, here.head.dim, bias=False)
-    model.weight.data = torch.eye(here.head.dim)
+@pytest.fixture
+def model(here, monkeypatch):
+    """A model that begins as the identity, whose views are the made-up features."""
+    model = torch.nn.Linear(DIM, DIM, bias=False)
+    model.weight.data = torch.eye(DIM)
+    backbone = from_module(model, DIM, transform=torch.nn.Identity())
+    monkeypatch.setattr(Setting, "model", SimpleNamespace(backbone=backbone))
+    monkeypatch.setattr(Setting, "views", lambda setting, name: views_in(here, name))
+    return model
 
-    def views(name):
-        return torch.from_numpy(here.training([name]).features[0])
 
-    return model, views, WholeModel(model, here.benchmark, here.features.paths, views, shots=shots, recipe=recipe)
+def views_in(here, name):
+    return torch.from_numpy(here.training([name]).features[0])
 
 
-def test_a_whole_model_that_learns_nothing_scores_as_copies_do(here):
-    *_, method = whole(here, Recipe(epochs=2, learning_rate=0, weight_decay=0))
-    table = run(here, methods={"copies": None, "whole model": method}, seeds=(0,))
+def test_a_whole_model_that_learns_nothing_scores_as_copies_do(here, model):
+    method = WholeModel(recipe=Recipe(epochs=2, learning_rate=0, weight_decay=0))
+    table = run(here, here.training, methods={"copies": None, "whole model": method}, seeds=(0,))
     for split in here.benchmark.splits:
         copies = alone(here, split, controls.copies(here.head, split, noise=0))
         found = line(table, coarse=split.coarse, method="whole model")
@@ -434,9 +439,9 @@ def test_a_whole_model_that_learns_nothing_scores_as_copies_do(here):
 
 
 @pytest.mark.parametrize("shots", [1, None])
-def test_a_whole_model_learns_from_the_drawn_clips_and_sees_the_scored_ones_anew(here, shots):
-    model, views, method = whole(here, SHORT, shots)
-    table = run(here, methods={"whole model": method}, seeds=(0, 1), wordings=("exact", "other"))
+def test_a_whole_model_learns_from_the_drawn_clips_and_sees_the_scored_ones_anew(here, model, shots):
+    method = WholeModel(shots, SHORT)
+    table = run(here, here.training, methods={"whole model": method}, seeds=(0, 1), wordings=("exact", "other"))
     for split in here.benchmark.splits:
         names = here.benchmark.ft_set(split.coarse)["path"].tolist()
         targets = torch.tensor(here.benchmark.ft_set(split.coarse)["row"].to_numpy())
@@ -446,13 +451,11 @@ def test_a_whole_model_learns_from_the_drawn_clips_and_sees_the_scored_ones_anew
                 if shots is None
                 else (sample(here.head, split, targets, shots, seed=seed), None)
             )
-            start = controls.copies(here.head, split, noise=0)
-            clips = [views(name) for name in names]
-            fit = finetune_model(
-                model, here.head, split, clips, targets, start, seed=seed, chosen=chosen, validation=held, recipe=SHORT
-            )
+            learn = Run(controls.copies(here.head, split, noise=0), seed, chosen, held)
+            clips = [views_in(here, name) for name in names]
+            fit = finetune_model(model, here.head, split, clips.__getitem__, targets, learn, recipe=SHORT)
             with torch.no_grad():
-                anew = torch.stack([fit.model(views(name)) for name in here.features.paths])
+                anew = fit.model(torch.from_numpy(here.training(here.features.paths).features))
             wanted = alone_of(here, split)
             scores = metrics.evaluate(here.head, fit.head, torch.from_numpy(here.features.features), wanted, anew)
             for wording in ("exact", "other"):
@@ -475,7 +478,7 @@ def test_clips_that_cannot_be_read_are_drawn_no_more(here):
     names, targets = less.clips_of(split.coarse)
     assert first[0] not in names
     assert len(names) == len(clips.clips_of(split.coarse)[0]) - 1
-    (fit, count), = less.finetune(split, [(controls.copies(here.head, split), 1, 0)], "new rows", SHORT)
-    assert count == len(split.subcategories)
+    [[fit]] = less.finetune_splits([(split, [(controls.copies(here.head, split), 1, 0)])], "new rows", SHORT)
+    assert fit.clips == len(split.subcategories)
     table = run(here, methods=("new rows",), training=source, seeds=(0,))
     assert table["generality"].notna().all()

@@ -16,10 +16,10 @@ from catsplit.errors import CatsplitError
 from catsplit.evaluator import Evaluator
 from catsplit.gallery import Film, film
 from catsplit.head import Rows
+from catsplit.lowshot import PUBLISHED
 from catsplit.methods import ZERO_SHOT
 from catsplit.modifiers import Split, strengthened
 from catsplit.setting import Setting
-from catsplit.training.recipe import PUBLISHED
 from catsplit.video import read_frames
 from catsplit.widgets.explorer_names import Source, named, sources_of
 
@@ -197,7 +197,7 @@ class Model:
             clips.fetch([(split, shots, seed) for split, runs in jobs for _, shots, seed in runs], everything=True)
             fits = clips.finetune_splits(jobs, "new rows", PUBLISHED)
             for mine, found in zip(places.values(), fits, strict=True):
-                for i, (fit, _) in zip(mine, found, strict=True):
+                for i, fit in zip(mine, found, strict=True):
                     rows[i] = fit.rows
         return rows
 
