@@ -1,1 +1,0 @@
-"""Fine-tuning: of a base model on a benchmark's coarse labels, and what low-shot training draws its clips from."""
