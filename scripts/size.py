@@ -23,7 +23,7 @@ CORE = {
     "metrics, evaluator": ("metrics", "evaluator", "metric_checks"),
     "vlm": ("vlm",),
     "text": ("text",),
-    "video, backbones, features": ("video", "backbones", "features", "extraction/containers"),
+    "video, backbones, features": ("video", "videofile", "backbones", "features", "extraction/containers"),
     "taxonomy, benchmark": ("taxonomy", "benchmark", "datasets/taxonomy_checks"),
     "setting, methods, sweep": ("setting", "settingfile", "methods", "sweep", "sweepinputs", "datasets/subjects"),
     "cli": ("cli", "commands"),
