@@ -142,23 +142,12 @@ def test_two_curves_of_one_method_differ_in_mark_and_line():
     assert one.is_dashed() != other.is_dashed()
 
 
-def test_a_sign_is_drawn_against_the_truth_for_each_series():
-    table = pd.DataFrame({"score": [0.9, 0.2, 0.5], "right": [80.0, 50.0, 60.0], "trait": ["size", "colour", "size"]})
-    ax = plots.signs(table, "score", "right", "trait", "Signs")
-    assert ax.collections[0].get_offsets().tolist() == table[["score", "right"]].to_numpy().tolist()
-    colours = [to_hex(colour) for colour in ax.collections[0].get_facecolors()]
-    assert colours[0] == colours[2] != colours[1]
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")) == ("score", "right", "Signs")
-    assert list(named(ax)) == ["size", "colour"]
-
-
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
         (lambda: plots.intervals(pd.DataFrame(columns=["group", "series"])), 'lacks the column "mean"'),
         (lambda: plots.curves(pd.DataFrame(columns=["series", "x"])), 'lacks the column "mean"'),
         (lambda: plots.trade_off(pd.DataFrame(columns=["method", "locality"])), 'lacks the column "generality"'),
-        (lambda: plots.signs(pd.DataFrame(columns=["score", "right"]), "score", "right", "colour"), 'column "colour"'),
         (lambda: plots.confusion(COUNTS, SHOWN), "confusion matrix"),
         (lambda: plots.matches(np.zeros((2, 2)), ["a"], ["x", "y"], {}), "table of similarities"),
         (lambda: plots.rows(np.zeros((2, 2)), ["a"]), "weight matrix"),

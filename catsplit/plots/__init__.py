@@ -5,7 +5,7 @@ from catsplit.plots.heatmaps import confusion, matches, rows, similarity
 from catsplit.plots.maps import label_map, label_maps, name_map, row_map
 from catsplit.plots.pictures import pictures, strips
 from catsplit.plots.planes import parallelogram, plane, plane_through, prototypes, regions
-from catsplit.plots.results import bars, curves, intervals, signs, trade_off
+from catsplit.plots.results import bars, curves, intervals, trade_off
 from catsplit.plots.style import COLOURS, MARKS, STYLE
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "regions",
     "row_map",
     "rows",
-    "signs",
     "similarity",
     "similarity_maps",
     "strips",

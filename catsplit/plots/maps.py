@@ -59,17 +59,16 @@ def label_maps(
         raise CatsplitError(f"{len(charts)} maps need as many lists of labels and titles.")
     rows = math.ceil(len(charts) / columns)
     size = 3.0 * columns, (2.9 if shared else 3.4) * rows + 0.4
-    grid = plt.subplots(rows, columns, figsize=size, squeeze=False)[1]
-    for ax, chart, names, title in zip(grid.flat, charts, each, titles or [""] * len(charts), strict=False):
+    grid = plt.subplots(rows, columns, figsize=size, squeeze=False)[1].ravel()
+    for ax, chart, names, title in zip(grid, charts, each, titles or [""] * len(charts), strict=False):
         label_map(chart, names, title, ax, legend=False)
-        ax.title.set_fontsize(10)
         if not shared:
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), fontsize=8.5, handletextpad=0.1)
-    for ax in grid.flat[len(charts) :]:
-        ax.set_visible(False)
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), fontsize=9, handletextpad=0.1)
+    for ax in grid[len(charts) :]:
+        ax.remove()
     if shared:
-        finish(grid.flat[0], legend=_fitting(labels))
-    return grid.ravel()[: len(charts)]
+        finish(grid[0], legend=_fitting(labels))
+    return grid[: len(charts)]
 
 
 @styled
@@ -136,7 +135,6 @@ def _fitting(names: Sequence[str]) -> int:
 def bare(ax: Axes, chart: Map, title: str) -> None:
     """A map's title with how it was made and its trust, and a frame without ticks."""
     ax.set_title("\n".join(filter(None, [title, chart.made, f"trustworthiness {chart.trust:.2f}"])), loc="left")
-    ax.title.set_fontsize(11)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color="0.8")
     ax.margins(0.08)

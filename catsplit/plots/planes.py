@@ -147,34 +147,24 @@ def parallelogram(
     check_shape("The plane", plane, (2, head.dim))
     if len(new) != len(members) or len(members) > len(COLOURS):
         raise CatsplitError(f"Each of the {len(members)} members needs its new row, but there are {len(new)}.")
-
-    def place(row: np.ndarray) -> np.ndarray:
-        return plane @ (np.asarray(row) - prototype)
-
+    names = [f"mean of {len(members)} rows", coarse, *members, *new, *(shadows or {})]
+    rows = [prototype, head[coarse], *map(head.__getitem__, members), *new.values(), *(shadows or {}).values()]
+    places = (np.stack([np.asarray(row) for row in rows]) - prototype) @ plane.T
+    (start, end), known, made, others = np.split(places, np.cumsum([2, len(members), len(members)]))
+    colours = COLOURS[: len(members)]
     ax = ax or new_axes((8.2, 5.8))
-    start, end = place(prototype), place(head[coarse])
-    known, made, others = (
-        np.array([place(row) for row in rows]).reshape(-1, 2)
-        for rows in (map(head.__getitem__, members), new.values(), (shadows or {}).values())
-    )
-    colours, crowd = COLOURS[: len(members)], [others]
-    for pair in [(start, end), *zip(known, made, strict=True)]:
-        ax.plot(*np.transpose(pair), ls="--", color="0.55", lw=1.3, zorder=1)
-    for tail, tips, mark, size in ((start, known, "o", 8), (end, made, "*", 15)):
-        for tip, colour in zip(tips, colours, strict=True):
-            crowd.append(arrow(ax, tail, tip, colour))
-            ax.plot(*tip, mark, color=colour, ms=size, mec="black", mew=0.6)
+    dashes = [np.linspace(*pair, 16) for pair in [(start, end), *zip(known, made, strict=True)]]
+    for line in dashes:
+        ax.plot(*line.T, ls="--", color="0.55", lw=1.3, zorder=1)
+    arrows = _arrows(ax, start, known, colours, "o", 8) + _arrows(ax, end, made, colours, "*", 15)
     ax.plot(*start, "D", color="0.3", ms=8)
     ax.plot(*end, "o", color="0.3", ms=9)
     for other in others:
         ax.plot(*other, "o", mfc="white", color="0.45", ms=7)
     ax.margins(0.28, 0.32)
     finish(ax, xlabel="along the first modifier", ylabel="across it", aspect="equal")
-    names = [*members, *new, f"mean of {len(members)} rows", coarse, *(shadows or {})]
-    anchors = np.concatenate([known, made, [start, end], others])
-    write_beside(
-        ax, _wrapped(names), anchors, np.concatenate(crowd), [*colours, *colours, *["0.3"] * (len(others) + 2)]
-    )
+    of_names = ["0.3", "0.3", *colours, *colours, *["0.3"] * len(others)]
+    write_beside(ax, _wrapped(names), places, np.concatenate([others, *dashes, *arrows]), of_names)
     return ax
 
 
@@ -195,9 +185,7 @@ def prototypes(
     for colour, mark, (group, members) in zip(cycle(COLOURS), cycle(MARKS), groups.items(), strict=False):
         centre, tips = head.mean(members).numpy(), [head[label].numpy() for label in members]
         ax.plot(*centre, "P", color=colour, mec="black", ms=13)
-        for tip in tips:
-            crowd.append(arrow(ax, centre, tip, colour))
-            ax.plot(*tip, mark, color=colour, mec="black", ms=7)
+        crowd += _arrows(ax, centre, tips, [colour] * len(tips), mark, 8)
         names += [group, *(modifiers[label] for label in members)]
         anchors += [centre, *tips]
         colours += ["0.3", *[colour] * len(tips)]
@@ -205,6 +193,15 @@ def prototypes(
     finish(ax, xlabel="first number of the row", ylabel="second number of the row", aspect="equal")
     write_beside(ax, _wrapped(names), anchors, np.concatenate(crowd), colours)
     return ax
+
+
+def _arrows(
+    ax: Axes, tail: np.ndarray, tips: Sequence[np.ndarray], colours: Sequence[str], mark: str, size: float
+) -> list[np.ndarray]:
+    """Arrows from one point to several, with a mark at each tip; points along each."""
+    for tip, colour in zip(tips, colours, strict=True):
+        ax.plot(*tip, mark, color=colour, ms=size, mec="black", mew=0.6)
+    return [arrow(ax, tail, tip, colour) for tip, colour in zip(tips, colours, strict=True)]
 
 
 def _wrapped(names: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Results: numbers with names, means with intervals, curves with bands, generality against locality, signs."""
+"""Results: numbers with names, means with intervals, curves with bands, generality against locality."""
 
 from collections.abc import Mapping
 
@@ -126,19 +126,3 @@ def trade_off(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> A
     # Five points at least, or differences of a hundredth of a percent would look like something.
     ax.set_ylim(min(table["locality"].min() - 0.5, 95.5), 100.5 if table["locality"].max() <= 100 else None)
     return finish(ax, title, 2, xlabel="generality, percent", ylabel="locality, percent")
-
-
-@styled
-def signs(table: pd.DataFrame, sign: str, truth: str, series: str, title: str = "", ax: Axes | None = None) -> Axes:
-    """A sign that needs no labels against the truth: a mark for each split, a kind of mark for each series.
-
-    Args:
-        table: one line for each split, with the three columns named; they are the axes' names too.
-
-    Raises:
-        CatsplitError: a column is missing.
-    """
-    check_columns(table, sign, truth, series)
-    ax = ax or new_axes((6.2, 4.4))
-    sns.scatterplot(table, x=sign, y=truth, hue=series, style=series, s=50, alpha=0.85, ax=ax, **looks(table[series]))
-    return finish(ax, title)

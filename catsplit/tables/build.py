@@ -45,6 +45,24 @@ VARIANTS = (
     ("ties", "the first of equals (published code)", "retrieval, first of equals"),
 )
 
+# Questions, and the two methods whose difference answers each.
+PAIRS = (
+    ("the controls", "retrieval", "copies"),
+    ("the controls", "retrieval", "random vectors"),
+    ("the controls", "retrieval", "random entries"),
+    ("the controls", "alignment", "copies"),
+    ("the controls", "alignment", "random vectors"),
+    ("the controls", "alignment", "random entries"),
+    ("vision–language", "retrieval", VISION_LANGUAGE),
+    ("vision–language", "alignment", VISION_LANGUAGE),
+    ("each other", "alignment", "retrieval"),
+    ("a few clips", "new rows from alignment", "new rows from coarse"),
+    ("a few clips", "new rows from retrieval", "new rows from coarse"),
+    ("a few clips", "new rows from alignment", "new rows from random"),
+    ("a few clips", "new rows from alignment", "alignment"),
+    ("a few clips", "new rows from coarse", "whole model from coarse"),
+)
+
 
 def zero_shot(results: pd.DataFrame) -> pd.DataFrame:
     """The zero-shot comparison: controls, the vision–language baseline, retrieval, alignment, and the oracle.
@@ -90,7 +108,7 @@ def by_kind(results: pd.DataFrame, methods: Sequence[str] = COMPARED_BY_KIND) ->
     novel = (lines["known"] == 0).map({True: ", unknown modifiers", False: ""})
     lines = lines.assign(
         kind=lines["kind"] + novel,
-        part=lines.groupby(["wording", "encoder"])["part"].transform(lambda parts: "+".join(sorted(set(parts)))),
+        part=_swept_parts(lines),
         coarse=lines["coarse"] + ", " + lines["part"],  # a category that two parts split is two splits
         chance=1 / lines["k"],
     )
@@ -109,14 +127,12 @@ def differences(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
     lines = _main_encoder(results)
     lines = lines[lines["shots"].isin([0, shots])]
     learned = lines["method"] + " from " + lines["initial"]
-    lines = lines.assign(name=lines["method"].mask(lines["method"].isin(_LEARNERS), learned), scope=lines["part"])
-    scopes = [lines]
-    for _, own in lines.groupby(["wording", "encoder"]):
-        if own["part"].nunique() > 1:
-            scopes.append(own.assign(scope="+".join(sorted(set(own["part"])))))
-    lines = pd.concat(scopes)
+    name = lines["method"].mask(lines["method"].isin(_LEARNERS), learned)
+    pooled = lines.assign(name=name, scope=_swept_parts(lines))
+    apart = pooled.assign(scope=pooled["part"])
+    lines = pd.concat([apart, pooled[pooled["scope"] != pooled["part"]]])
     by, found = ["benchmark", "scope", "wording", "encoder"], []
-    for question, one, other in _pairs():
+    for question, one, other in PAIRS:
         if {one, other} <= set(lines["name"]):
             gap = _wide(gaps(lines, {"name": one}, {"name": other}, by, RATES), by)
             found.append(gap.assign(question=question, method=one, against=other))
@@ -125,8 +141,8 @@ def differences(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
     table = _in_order(pd.concat(found).rename(columns={"scope": "part"}), "wording", "part")
     first = [*SETTING, "question", "method", "against"]
     table = table[[*first, *table.columns.difference(first, sort=False)]]
-    verdict = (table["generality low"] > 0).map({True: "above", False: "not told apart"})
-    return table.assign(verdict=verdict.mask(table["generality high"] < 0, "below"))
+    sides = [table["generality low"] > 0, table["generality high"] < 0]
+    return table.assign(verdict=np.select(sides, ["above", "below"], "not told apart"))
 
 
 def left_out(results: pd.DataFrame) -> pd.DataFrame:
@@ -136,16 +152,9 @@ def left_out(results: pd.DataFrame) -> pd.DataFrame:
     return results.drop(pd.Index(np.concatenate(shown)).unique())
 
 
-def _pairs() -> list[tuple[str, str, str]]:
-    """Questions, and the two methods whose difference answers each."""
-    methods, rows = ("retrieval", "alignment"), "new rows from {}"
-    pairs = [("the controls", m, c) for m in methods for c in CONTROLS]
-    pairs += [("vision–language", m, VISION_LANGUAGE) for m in methods]
-    pairs += [("each other", "alignment", "retrieval")]
-    pairs += [("a few clips", rows.format(a), rows.format(b))
-              for a, b in (("alignment", "coarse"), ("retrieval", "coarse"), ("alignment", "random"))]  # fmt: skip
-    pairs += [("a few clips", rows.format("alignment"), "alignment")]
-    return [*pairs, ("a few clips", rows.format("coarse"), WHOLE_MODEL + " from coarse")]
+def _swept_parts(lines: pd.DataFrame) -> pd.Series:
+    """For each line all parts that were swept with its wording and encoder, as "A+B"."""
+    return lines.groupby(["wording", "encoder"])["part"].transform(lambda parts: "+".join(sorted(set(parts))))
 
 
 def _main_encoder(results: pd.DataFrame) -> pd.DataFrame:

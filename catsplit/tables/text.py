@@ -122,25 +122,23 @@ def write(results: pd.DataFrame, folder: str | Path, names: Sequence[str] = NAME
         CatsplitError: as for `make`.
         CacheError: the folder can't be written to.
     """
-    folder, written, pictures = Path(folder).expanduser(), [], {}
-    made = make(results, names)
+    folder, made, written, pictures = Path(folder).expanduser(), make(results, names), [], {}
+
+    def put(name: str, text: str) -> None:
+        written.append(folder / name)
+        with atomic_path(written[-1]) as beside:
+            beside.write_text(text, encoding="utf-8", newline="\n")
+
     for name, table in made.items():
         stem = name.replace(" ", "-")
-        written.append(folder / f"{stem}.csv")
-        with atomic_path(written[-1]) as beside:
-            table.to_csv(beside, index=False, float_format="%.2f", lineterminator="\n")
+        put(f"{stem}.csv", table.to_csv(index=False, float_format="%.2f", lineterminator="\n"))
         if name in tablefigures.DRAWN:
             pictures[name] = f"{stem}.png"
             written.append(folder / pictures[name])
             with atomic_path(written[-1]) as beside:
                 tablefigures.save(tablefigures.draw(name, table), beside)
-    for path, text in (
-        (folder / "published.csv", published.figures(None, results["benchmark"].iloc[0]).to_csv(index=False)),
-        (folder / "tables.md", _markdown(results, made, pictures)),
-    ):
-        written.append(path)
-        with atomic_path(path) as beside:
-            beside.write_text(text, encoding="utf-8", newline="\n")
+    put("published.csv", published.figures(None, results["benchmark"].iloc[0]).to_csv(index=False, lineterminator="\n"))
+    put("tables.md", _markdown(results, made, pictures))
     return written
 
 
