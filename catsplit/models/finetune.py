@@ -18,7 +18,7 @@ import warnings
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from tqdm.contrib.concurrent import thread_map
@@ -113,17 +113,18 @@ def train(
         "network": state_key(network), "clips": hashlib.sha256(table.to_csv().encode()).hexdigest(),
     }  # fmt: skip
     with settings.main_process_first(local=False):
-        card = _known(out, about)
-        if not card:
-            left_out = _unusable(benchmark, min_frames, workers, progress)
-            if left_out:
-                clip, reason = next(iter(left_out.items()))
-                what = f"{len(left_out):,} of the {len(table):,} training clips of part {benchmark.part}"
-                what += f' can\'t be trained with, the first, "{clip}": {reason}'
+        card = read_json(out / CARD) if (out / CARD).exists() else {}
+        other = dict(about.items() - card.get("settings", {}).items())
+        if other and any(out.iterdir()):
+            raise CatsplitError(f"{out} holds something else than a training with {other}: choose another folder.")
+        if other:
+            card = {"settings": about, "left out": _unusable(benchmark, min_frames, workers, progress)}
+            if card["left out"]:
+                (clip, reason), *others = card["left out"].items()
+                what = f'The training clip "{clip}" and {len(others):,} more of {len(table):,} can\'t be used: {reason}'
                 if on_error == "raise":
                     raise ClipError(f'{what} Pass on_error="skip", --skip, to train without them.')
                 warnings.warn(f"{what} They are left out; {CARD} lists them all.", stacklevel=2)
-            card = {"settings": about, "left out": left_out}
             write_json(out / CARD, card)
     if DONE in card:
         return out
@@ -154,23 +155,15 @@ def train(
         # From a worker it comes with the story of its way.
         raise ClipError(str(error).strip().rpartition("ClipError: ")[2]) from error
     if trainer.is_world_process_zero():
+        network.save_pretrained(out / "model")
+        for name in ("model.safetensors", "config.json"):  # the latter last, since a folder with one is a model
+            os.replace(out / "model" / name, out / name)
         losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-        _finish(out, network, card | {DONE: losses})
+        write_json(out / CARD, card | {DONE: losses})
+        for spent in ("model", "checkpoints"):
+            shutil.rmtree(out / spent)
     trainer.accelerator.wait_for_everyone()
     return out
-
-
-def _known(out: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """The folder's card; nothing, if the folder is empty.
-
-    Raises:
-        CatsplitError: the folder holds something else than a training with these settings.
-    """
-    card = read_json(out / CARD) if (out / CARD).exists() else {}
-    other = dict(about.items() - card.get("settings", {}).items())
-    if other and any(out.iterdir()):
-        raise CatsplitError(f"{out} holds something else than a training with {other}: choose another folder.")
-    return card
 
 
 def _unusable(benchmark: "Benchmark", min_frames: int, workers: int, progress: bool) -> dict[str, str]:
@@ -188,14 +181,3 @@ def _unusable(benchmark: "Benchmark", min_frames: int, workers: int, progress: b
         reason, clips, max_workers=max(workers, 1), desc="Reading every clip once", unit="clip", disable=not progress
     )
     return {clip: why for clip, why in zip(clips, reasons, strict=True) if why}
-
-
-def _finish(out: Path, network: Any, card: dict[str, Any]) -> None:
-    """Write the model and its card, and remove what only a stopped training needs."""
-    beside = out / ".model"
-    network.save_pretrained(beside)
-    for name in ("model.safetensors", "config.json"):  # the latter last, since a folder with one is a model
-        os.replace(beside / name, out / name)
-    beside.rmdir()
-    write_json(out / CARD, card)
-    shutil.rmtree(out / "checkpoints")

@@ -126,7 +126,11 @@ class TrainingViews(Dataset, TrainerCallback):
         samples = []
         for sample in range(self.recipe.samples):
             for frame in frames:
-                _begin_anew(*seed, sample)  # the same for every frame
+                # The same for every frame. All three, because timm and torchvision draw from whichever they like.
+                state = int(np.random.SeedSequence([*seed, sample]).generate_state(1)[0])
+                random.seed(state)
+                np.random.seed(state)  # noqa: NPY002
+                torch.manual_seed(state)
                 samples.append(self.augment(Image.fromarray(frame)))
         views = torch.stack(samples).unflatten(0, (-1, self.frames)).movedim(2, -1)
         return {"views": views, "rows": row}
@@ -139,14 +143,6 @@ def drawn(count: int, frames: int, generator: np.random.Generator) -> np.ndarray
     """
     edges = np.linspace(0, count - 1, frames + 1).round().astype(int)
     return generator.integers(edges[:-1], edges[1:] + 1)
-
-
-def _begin_anew(*numbers: int) -> None:
-    # All three generators, because timm and torchvision draw from whichever they like.
-    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
 
 
 class Objective(nn.Module):

@@ -5,9 +5,10 @@ something" have nothing in common for them. So what they propose is there to be 
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
-from catsplit.errors import CatsplitError
-from catsplit.words.tokens import Token, Tokens, cut_all, keys, phrases_of, says_something, text_of
+from catsplit.errors import CatsplitError, repeated
+from catsplit.words.tokens import Token, Tokens, cut_all, keys, phrases_of, says_something, tags_of, text_of
 
 
 def propose_groups(labels: Sequence[str]) -> dict[str, list[str]]:
@@ -31,60 +32,51 @@ def propose_groups(labels: Sequence[str]) -> dict[str, list[str]]:
     """
     if isinstance(labels, str) or not all(isinstance(label, str) and label.strip() for label in labels):
         raise CatsplitError("To be grouped, labels must be a list of texts, none of them empty.")
-    if twice := next((label for place, label in enumerate(labels) if label in labels[:place]), None):
-        raise CatsplitError(f'The label "{twice}" is there twice, but each must be different.')
+    if twice := repeated(labels):
+        raise CatsplitError(f'The label "{twice[0]}" is there twice, but each must be different.')
     tokens = dict(zip(labels, cut_all(labels), strict=True))
     found: dict[str, list[str]] = {}
+    taken: set[str] = set()
     for concepts in (_beginnings, _noun):
-        left = [label for label in labels if not any(label in group for group in found.values())]
         sharing: dict[tuple[str, ...], dict[str, str]] = {}
-        for label in left:
-            for words in concepts(tokens[label]):
-                sharing.setdefault(keys(words), {})[label] = text_of(words)
-        taken: set[str] = set()
+        for label, own in tokens.items():
+            if own and label not in taken:
+                for words in concepts(own):
+                    sharing.setdefault(keys(words), {})[label] = text_of(words)
         # The longest first; sorting keeps the order of equals.
-        for _, members in sorted(sharing.items(), key=lambda pair: -len(pair[0])):
-            free = [label for label in members if label not in taken]
+        for words in sorted(sharing, key=len, reverse=True):
+            free = [label for label in sharing[words] if label not in taken]
             if len(free) > 1:
-                found.setdefault(members[free[0]], []).extend(free)
+                found.setdefault(sharing[words][free[0]], []).extend(free)
                 taken.update(free)
     return dict(sorted(found.items(), key=lambda pair: labels.index(pair[1][0])))
 
 
 def _beginnings(tokens: Tokens) -> Iterator[Tokens]:
     """The beginnings of a label that may be its concept."""
-    tags, phrases = _parts(tokens)
-    ends, at = set(), tags
-    for phrase in phrases:
-        if not ends:
-            # No part of the head: what follows a placeholder ("Dropping something next"), or explains the head in
-            # brackets, and an adverb ("Bouncing a ball slowly").
-            ends |= {at + n + 1 for n, token in enumerate(phrase) if n and _is_placeholder(token)}
-            ends |= {at + n for n, token in enumerate(phrase) if n and token.is_gloss}
-            if len(phrase) > 1 and _is_adverb(phrase[-1]):
-                ends.add(at + len(phrase) - 1)
-        at += len(phrase)
-        ends.add(at)
+    tags = tags_of(tokens)
+    phrases = phrases_of(tokens[tags:])
+    ends = set(accumulate(map(len, phrases)))
+    for n, token in enumerate(phrases[0]):
+        # No part of the head: what follows a placeholder ("Dropping something next"), or explains the head in
+        # brackets, and an adverb ("Bouncing a ball slowly").
+        if token.is_content and not says_something([token]):
+            ends.add(n + 1)
+        elif token.is_gloss or (_is_adverb(token) and token is phrases[0][-1]):
+            ends.add(n)
     for end in sorted(ends):
-        words = [token for token in tokens[tags:end] if token.is_content]
+        words = [token for token in tokens[tags : tags + end] if token.is_content]
         if says_something(words) and (len(words) > 1 or not _is_verb(words)):
-            yield tokens[:end]
+            yield tokens[: tags + end]
 
 
 def _noun(tokens: Tokens) -> Iterator[Tokens]:
     """The noun at the end of a label that is one phrase without a verb, with the tags before it."""
-    tags, phrases = _parts(tokens)
-    if len(phrases) != 1 or _is_verb(phrases[0]):
-        return
-    last = phrases[0][-1]
-    if last.is_content and says_something([last]) and not _is_adverb(last):
+    tags = tags_of(tokens)
+    phrase, *later = phrases_of(tokens[tags:])
+    last = phrase[-1]
+    if not later and not _is_verb(phrase) and last.is_content and says_something([last]) and not _is_adverb(last):
         yield [*tokens[:tags], last]
-
-
-def _parts(tokens: Tokens) -> tuple[int, list[Tokens]]:
-    """How many bracketed tags, such as the "(FX)" of FineGym, begin a label; and the phrases after them."""
-    tags = next((n for n, token in enumerate(tokens) if not token.is_gloss), 0)
-    return tags, phrases_of(tokens[tags:])
 
 
 def _is_verb(phrase: Tokens) -> bool:
@@ -93,7 +85,3 @@ def _is_verb(phrase: Tokens) -> bool:
 
 def _is_adverb(token: Token) -> bool:
     return token.key.endswith(("ly", "wise", "ward", "wards"))
-
-
-def _is_placeholder(token: Token) -> bool:
-    return token.is_content and not says_something([token])

@@ -6,21 +6,23 @@ words and endings, but no data set's vocabulary: a modifier is made of words of 
 and what can't be taken apart safely stays whole.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from catsplit.errors import BenchmarkError, repeated
 from catsplit.words.tokens import (
+    CLAUSE,
     Tokens,
-    contains,
     cut_all,
     has_head,
     keys,
     phrases_of,
     says_something,
     stems,
+    tags_of,
     text_of,
-)
+)  # fmt: skip
 
 _AND = ("and", "&")
 
@@ -61,9 +63,7 @@ def extract_modifiers(coarse: str, siblings: Sequence[str], given: Mapping[str, 
     if repeated(siblings) or not all(label.strip() for label in siblings):
         raise BenchmarkError(f'The subcategories of "{coarse}" must be different labels, none of them empty.')
     family = _Family(coarse, siblings)
-    ladders = {
-        label: [given[label]] if label in given else family.ladder(number) for number, label in enumerate(siblings)
-    }
+    ladders = {label: [given[label]] if label in given else family.ladder(label) for label in siblings}
     while True:
         found = {label: ladder[0] for label, ladder in ladders.items()}
         counts = Counter(text.casefold() for text in found.values())
@@ -81,37 +81,43 @@ class _Family:
     """A coarse label and its subcategories' labels, cut into words."""
 
     def __init__(self, coarse: str, siblings: Sequence[str]):
-        self.labels = siblings
-        self.coarse, *self.siblings = cut_all((coarse, *siblings))
-        shared = _shared_start(self.siblings)
-        starts = [_coarse_start(tokens, self.coarse) or shared for tokens in self.siblings]
-        self.starts = [tokens[:start] for tokens, start in zip(self.siblings, starts, strict=True)]
-        self.rests = [tokens[start:] for tokens, start in zip(self.siblings, starts, strict=True)]
-        self.phrases = _without_shared_end([phrases_of(rest) for rest in self.rests], self.coarse)
-        forms = {(token.stem, token.key) for tokens in (self.coarse, *self.siblings) for token in tokens}
-        self.inflected = {stem for stem, count in Counter(stem for stem, _ in forms).items() if count > 1}
+        self.coarse, *tokens = cut_all((coarse, *siblings))
+        self.tokens = dict(zip(siblings, tokens, strict=True))
+        shared = _shared_start(tokens)
+        self.starts = {label: self._coarse_start(own) or shared for label, own in self.tokens.items()}
+        self.rests = {label: own[self.starts[label] :] for label, own in self.tokens.items()}
+        phrases = _without_shared_end([phrases_of(rest) for rest in self.rests.values()], self.coarse)
+        self.phrases = dict(zip(siblings, phrases, strict=True))
+        forms = {(token.stem, token.key) for own in (self.coarse, *tokens) for token in own}
+        self.inflected = set(repeated(stem for stem, _ in forms))
 
-    def ladder(self, number: int) -> list[str]:
+    def ladder(self, label: str) -> list[str]:
         """Texts for one sibling, from the shortest that says the difference to the whole label."""
-        tokens, rest = self.siblings[number], self.rests[number]
-        steps = [self._difference(self.phrases[number], *self._concept(self.starts[number]))]
-        if any(set(keys(rest)) - set(keys(other)) for other in self.siblings):
+        tokens, rest = self.tokens[label], self.rests[label]
+        steps = [self._difference(self.phrases[label], *self._concept(tokens[: self.starts[label]]))]
+        if any(set(keys(rest)).difference(keys(other)) for other in self.tokens.values()):
             steps.append(rest)
-        steps.append(tokens[_shared_tags(tokens, self.coarse) :])
-        texts = [text_of(step) for step in steps if says_something(step)]
-        return list(dict.fromkeys([*texts, self.labels[number]]))
+        shared = os.path.commonprefix([keys(tokens), keys(self.coarse)])
+        steps.append(tokens[min(tags_of(tokens), len(shared)) :])
+        return [*(text_of(step) for step in steps if says_something(step)), label]
+
+    def _coarse_start(self, tokens: Tokens) -> int:
+        """The coarse label's length in words where a longer label begins with it, and else 0."""
+        length = len(self.coarse)
+        return length if len(tokens) > length and keys(tokens[:length]) == keys(self.coarse) else 0
 
     def _concept(self, start: Tokens) -> tuple[Counter[str], set[str]]:
         """Stems of the shared content words, with how often each may go, and the shared function words."""
         content = stems(self.coarse)
         functions = {token.key for token in self.coarse if token.is_function}
         if any(token.key in _AND for token in self.coarse):
-            for tokens in self.siblings:
+            for tokens in self.tokens.values():
                 content &= stems(tokens)
                 functions &= set(keys(tokens))
             joint = max(n for n, token in enumerate(self.coarse) if token.key in _AND)
             last = [token for token in self.coarse[joint:] if token.is_content]
-            if len(last) > 1 and not all(contains(self.coarse, tokens) for tokens in self.siblings):
+            words = set(keys(self.coarse))
+            if len(last) > 1 and not all(words.issuperset(keys(tokens)) for tokens in self.tokens.values()):
                 content |= stems(last[-1:])
         return content - stems(start), functions
 
@@ -133,7 +139,7 @@ class _Family:
             found.append(own or phrase)
         for number, phrase in enumerate(found):
             later = next((found[n] for n in range(number + 1, len(found)) if stays[n]), None)
-            if self._is_infinitive(phrase) and later and not later[0].begins_clause:
+            if self._is_infinitive(phrase) and later and not (later[0].is_mark or later[0].key in CLAUSE):
                 stays[number] = True
         return [token for phrase, kept in zip(found, stays, strict=True) if kept for token in phrase]
 
@@ -158,22 +164,11 @@ class _Family:
         return phrase[0].key == "to" and verb is not None and verb.stem in self.inflected
 
 
-def _coarse_start(tokens: Tokens, coarse: Tokens) -> int:
-    """The coarse label's length in words where a longer label begins with it, and else 0."""
-    length = len(coarse)
-    return length if len(tokens) > length and keys(tokens[:length]) == keys(coarse) else 0
-
-
 def _shared_start(siblings: list[Tokens]) -> int:
     """How many words all siblings begin with, back to where a phrase or a counted noun ends."""
     if len(siblings) < 2:
         return 0
-    same = 0
-    for column in zip(*siblings, strict=False):
-        if len({token.key for token in column}) > 1:
-            break
-        same += 1
-    first = siblings[0]
+    first, same = siblings[0], len(os.path.commonprefix([keys(tokens) for tokens in siblings]))
     while same and (first[same - 1].is_function or first[same - 1].is_article or first[same - 1].is_number):
         same -= 1
     return same
@@ -189,16 +184,6 @@ def _without_shared_end(siblings: list[list[Tokens]], coarse: Tokens) -> list[li
                 break
         siblings = [phrases[:-1] for phrases in siblings]
     return siblings
-
-
-def _shared_tags(tokens: Tokens, coarse: Tokens) -> int:
-    """How many bracketed tags, such as the "(FX)" of FineGym, begin both a label and its coarse label."""
-    same = 0
-    for token, other in zip(tokens, coarse, strict=False):
-        if not token.is_gloss or token.key != other.key:
-            break
-        same += 1
-    return same
 
 
 def _own_words(phrase: Tokens, concept: Counter[str]) -> Tokens:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 _ARTICLES = frozenset("a an the".split())
 # Words that begin a clause of its own, so that what stands before them can go without tearing a sentence.
-_CLAUSE = frozenset("and or but nor so because until while when as if then without".split())
-_CONJUNCTIONS = _CLAUSE | frozenset("that which who than".split())
+CLAUSE = frozenset("and or but nor so because until while when as if then without".split())
+_CONJUNCTIONS = CLAUSE | frozenset("that which who than".split())
 _FUNCTION_WORDS = _CONJUNCTIONS | frozenset(
     """about above across after against along among around at away back before behind below beneath beside
     between beyond by down during for from in inside into like near of off on onto out outside over past per
@@ -22,6 +22,8 @@ _TOKEN = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^][]*\]|[^\W_]+(?:['’./-][^
 # Names without a space, such as "PlayingGuitar", "shoot_ball" or "put-down", are cut where their parts meet.
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+|[^\w\s_-]")
 _NUMBER = re.compile(r"\d+([.,/]\d+)?")
+# Porter's first step: an inflection goes, then the second of two letters that it left ("dropp"), or an "e".
+_ENDINGS = ((r"(?<=...)(ing|ed|(?<!s)s)$", ""), (r"(?<=..)(.)\1$", r"\1"), (r"(?<=...)e$", ""))
 
 
 class Token(NamedTuple):
@@ -57,28 +59,16 @@ class Token(NamedTuple):
         return self.key in _FUNCTION_WORDS
 
     @property
-    def is_conjunction(self) -> bool:
-        return self.key in _CONJUNCTIONS
-
-    @property
-    def begins_clause(self) -> bool:
-        return self.is_mark or self.key in _CLAUSE
-
-    @property
     def is_content(self) -> bool:
         return not (self.is_function or self.is_mark or self.is_article)
 
     @property
     def stem(self) -> str:
-        """The word without its ending, so that "Squeezing" and "squeeze" meet: Porter's first step."""
+        """The word without its ending, so that "Squeezing" and "squeeze" meet."""
         word = self.key
-        for ending in ("ing", "ed", "s"):
-            if word.endswith(ending) and len(word) >= len(ending) + 3 and not word.endswith("ss"):
-                word = word[: -len(ending)]
-                break
-        if len(word) > 3 and word[-1] == word[-2]:
-            word = word[:-1]
-        return word[:-1] if len(word) > 3 and word.endswith("e") else word
+        for ending, instead in _ENDINGS:
+            word = re.sub(ending, instead, word)
+        return word
 
 
 Tokens = list[Token]
@@ -99,10 +89,9 @@ def stems(tokens: Tokens) -> Counter[str]:
     return Counter(token.stem for token in tokens if token.is_content)
 
 
-def contains(whole: Tokens, part: Tokens) -> bool:
-    """Whether `part` occurs in `whole`, word by word."""
-    length = len(part)
-    return any(keys(whole[n : n + length]) == keys(part) for n in range(len(whole) - length + 1))
+def tags_of(tokens: Tokens) -> int:
+    """How many bracketed tags, such as the "(FX)" of FineGym, begin a label that says more."""
+    return next((n for n, token in enumerate(tokens) if not token.is_gloss), 0)
 
 
 def phrases_of(tokens: Tokens) -> list[Tokens]:
@@ -116,8 +105,8 @@ def phrases_of(tokens: Tokens) -> list[Tokens]:
         current = phrases[-1] if phrases else []
         if token.is_mark:
             begins = True
-        elif token.is_conjunction:
-            begins = any(not (other.is_mark or other.is_conjunction) for other in current)
+        elif token.key in _CONJUNCTIONS:
+            begins = any(not (other.is_mark or other.key in _CONJUNCTIONS) for other in current)
         elif token.is_function:
             begins = any(other.is_content for other in current)
         else:
