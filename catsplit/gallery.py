@@ -39,6 +39,7 @@ _STYLE = """<style>
 .catsplit-clips h4 {margin: 1em 0 .3em; font-size: 1em}
 .catsplit-clips .note {opacity: .85}
 .catsplit-clips h4, .catsplit-clips figcaption, .catsplit-clips .note {color: inherit !important}
+.catsplit-clips figcaption {font: inherit; text-align: left; margin: .2em 0 0; padding: 0}
 .catsplit-clips .play {display: none}
 @media (prefers-reduced-motion: reduce) {
 .catsplit-clips .play {display: inline}

@@ -152,15 +152,13 @@ def test_a_split_stands_in_four_pictures():
     some = made_panel()
     axes = split_map(some)
     for state, (ax, beside) in zip(STATES, axes, strict=True):
-        drawn, hollow = (points.get_offsets() for points in ax.collections[:2])
-        assert np.allclose(drawn, some.map.places)
-        assert np.allclose(hollow, some.map.places[~some.clips[f"{state} right"]])
-        colours = {tuple(colour): None for colour in ax.collections[0].get_facecolors()}
-        assert len(colours) == some.clips[f"{state} column"].nunique()
+        drawn = [(tuple(place), tuple(fill[:3]) == (1, 1, 1)) for points in ax.collections
+                 for place, fill in zip(points.get_offsets().tolist(), points.get_facecolors(), strict=True)]
+        assert {place for place, _ in drawn} == set(map(tuple, some.map.places.tolist()))
+        wrong = some.map.places[~some.clips[f"{state} right"]]
+        assert {place for place, hollow in drawn if hollow} == set(map(tuple, wrong.tolist()))
         counts = [int(text.get_text().split("\n")[0]) for text in beside.texts]
         assert counts == some.counts(state).to_numpy().ravel().tolist()
-        legend = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert set(legend) >= {*some.counts(state).index, *some.counts(state).columns, "hollow: wrong"}
         assert "trustworthiness" in ax.get_title(loc="left")
     plt.close()
 

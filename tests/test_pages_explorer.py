@@ -75,13 +75,13 @@ def test_the_page_shows_what_the_package_computes(view: Locator, tab: Page, mode
 
 @pytest.mark.parametrize(
     ("name", "key", "same"),
-    [("Category", "ArrowDown", ()), ("Names", "ArrowUp", CLIPS), ("Method", "ArrowDown", CLIPS),
+    [("Category", "ArrowDown", ()), ("Names", "ArrowUp", ()), ("Method", "ArrowDown", CLIPS),
      ("Strength", "End", (SOURCES, *CLIPS)), ("Clips to learn from, of each", "ArrowDown", (SOURCES, *CLIPS))],
 )  # fmt: skip
 def test_every_control_can_be_worked_by_keys_and_changes_what_is_shown(
     view: Locator, tab: Page, name: str, key: str, same: tuple[int, ...]
 ) -> None:
-    """From a split that goes wrong, so that there is something to change; clips that stay aren't shown anew."""
+    """From a split that goes wrong, so that there is something to change; clips that stay don't start anew."""
     choose(view, "Blowing on something", "paraphrased", "retrieval", 1.0, 0)
     before = shown(view)
     view.locator(".film").evaluate_all("films => films.forEach(film => film.stayed = true)")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
 
 from catsplit.errors import CatsplitError
 from catsplit.plots.heatmaps import confusion
@@ -37,6 +37,16 @@ def colours(panel: Panel, state: str) -> list[str]:
     """A colour for each column of the confusion matrix: one of its own for the coarse name, grey for anything else."""
     own = (COARSE,) if state == "before" else COLOURS[: len(panel.split.modifiers)]
     return [*own, COLOURS[6]]
+
+
+def looks(panel: Panel, state: str) -> pd.DataFrame:
+    """Where each clip stands on the map, its cell of the matrix, the colour of its line, and what it is filled with."""
+    line, column = (panel.clips[name].cat.codes for name in ("shows", f"{state} column"))
+    found = pd.DataFrame(panel.map.places, columns=["x", "y"])
+    found["line"] = np.array(colours(panel, state))[column]
+    found["fill"] = found["line"].where(panel.clips[f"{state} right"], "white")
+    found["cell"] = [f"{a},{b}" for a, b in zip(line, column, strict=True)]
+    return found.assign(shape=np.array(marks(panel))[line])
 
 
 def marks(panel: Panel) -> list[str]:
@@ -91,32 +101,29 @@ def split_map(panel: Panel) -> np.ndarray:
     Returns:
         The axes (2, 2).
     """
-    axes = plt.subplots(2, 2, figsize=(9.6, 9.4), width_ratios=(1.15, 1))[1]
-    x, y = panel.map.places.T
+    figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.6), width_ratios=(1.15, 1))
     for state, (ax, beside) in zip(STATES, axes, strict=True):
-        answered, wrong = panel.clips[f"{state} column"], ~panel.clips[f"{state} right"]
-        sns.scatterplot(
-            x=x, y=y, hue=answered.rename("answered"), style=panel.clips["shows"], palette=colours(panel, state),
-            markers=marks(panel), s=70, ax=ax,
-        )  # fmt: skip
-        ax.scatter(x[wrong], y[wrong], s=16, color="white", edgecolor="0.5", lw=0.4, label="hollow: wrong")
+        for mark, some in looks(panel, state).groupby("shape"):
+            ax.scatter("x", "y", 50, "fill", data=some, marker=mark, edgecolors=some["line"], linewidths=1.5)
         bare(ax, panel.map, f"{panel.split.coarse}, {state} the split")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, fontsize=9)
         counts = panel.counts(state)
+        answers = [f"answered: {name}" for name in counts.columns]
+        keys = [_key("s", color=colour) for colour in colours(panel, state)]
+        ax.legend(keys, answers, loc="upper center", bbox_to_anchor=(0.5, 0))
         confusion(counts.to_numpy(), list(counts.index), list(counts.columns), ax=beside)
+    shown = dict(zip((f"shows: {line}" for line in counts.index), map(_key, marks(panel)), strict=False))
+    shown["hollow: wrong"] = _key("o", mfc="white")
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=3)
     return axes
 
 
+def _key(mark: str, color: str = "black", **look: str) -> Line2D:
+    return Line2D([], [], marker=mark, ls="", ms=8, color=color, **look)
+
+
 def _state(panel: Panel, state: str) -> dict:
-    counts, colour = panel.counts(state), colours(panel, state)
+    counts = panel.counts(state)
     lines, columns = ([textwrap.fill(name, 11) for name in names] for names in (counts.index, counts.columns))
-    places, wrong = panel.map.places.round(3), ~panel.clips[f"{state} right"]
-    points = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
-    line, column = (panel.clips[name].cat.codes for name in ("shows", f"{state} column"))
-    points["shape"] = [SHAPES[marks(panel)[a]] for a in line]
-    points["line"] = np.array(colour)[column]
-    points["fill"] = points["line"].mask(wrong, "white")
-    points["cell"] = [f"{a},{b}" for a, b in zip(line, column, strict=True)]
     grid, cells = [], [["", "every clip"]]
     for (a, b), count in np.ndenumerate(counts):
         share = count / max(counts.iloc[a].sum(), 1)
@@ -129,8 +136,9 @@ def _state(panel: Panel, state: str) -> dict:
         if count:
             cells.append([f"{a},{b}", f"{count} × shows “{counts.index[a]}”, answered “{counts.columns[b]}”"])
     return {
-        "points": points.to_dict("list"), "grid": pd.DataFrame(grid).to_dict("list"), "cells": cells,
-        "lines": lines[::-1], "columns": columns, "legend": _legend(counts, marks(panel), colour),
+        "points": looks(panel, state).round(3).replace({"shape": SHAPES}).to_dict("list"),
+        "grid": pd.DataFrame(grid).to_dict("list"), "cells": cells,
+        "lines": lines[::-1], "columns": columns, "legend": _legend(counts, marks(panel), colours(panel, state)),
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from catsplit.widgets.explorer_names import LINE_BY_LINE, Source
 # Blue and vermilion are the first two of plots.COLOURS.
 STYLE = """<style>
 .split-explorer {background: white; color: black; line-height: 1.4; font-size: 14px; overflow-x: auto; max-width: 100%}
-.split-explorer h4 {margin: .2em 0 .3em; font-size: 15px; color: black}
+.split-explorer h4 {margin: .8em 0 .3em; font-size: 15px; color: black}
 .split-explorer table {border-collapse: collapse; margin: 0 0 .6em; font-size: 13px; color: black; background: white;
  border: 0; width: auto; display: table}
 .split-explorer th, .split-explorer td {padding: .25em .6em; text-align: left; vertical-align: top; color: black;
