@@ -15,8 +15,8 @@ from catsplit.datasets.clipindex import ClipIndex
 from catsplit.datasets.wordings import check_wording, read_wordings
 from catsplit.datasets.writer import write_benchmark
 from catsplit.errors import BenchmarkError, choices
-from catsplit.modifiers import Split
 from catsplit.taxonomy import Taxonomy
+from catsplit.words.splits import Split
 
 if TYPE_CHECKING:
     import pandas as pd

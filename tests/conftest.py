@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def shared() -> Path:
     if named:
         pytest.fail(f"CATSPLIT_SHARED names {folder}, which lacks data/ and fixtures/: correct or unset it")
     pytest.skip("no folder with the published annotations and reference outputs: set CATSPLIT_SHARED to it")
+
+
+@pytest.fixture(scope="session")
+def annotations(request, tmp_path_factory):
+    """The folder with the published SSv2-Split and FineGym-Split, which the repository may not hold.
+
+    It is the value of CATSPLIT_ANNOTATIONS or, without it, unpacked from the shared folder's archive.
+    """
+    named = os.environ.get("CATSPLIT_ANNOTATIONS")
+    if named:
+        found = Path(named).expanduser()
+    else:
+        shared = request.getfixturevalue("shared")
+        found = tmp_path_factory.mktemp("annotations")
+        with tarfile.open(shared / "data" / "category-splitting-annotations.tar.xz") as archive:
+            archive.extractall(found, filter="data")
+    for folder in (found, found / "Datasets"):
+        if (folder / "SSv2-Split").is_dir() and (folder / "FineGym-Split").is_dir():
+            return folder
+    pytest.fail(f"{found} lacks the published annotations: correct or unset CATSPLIT_ANNOTATIONS")
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 import json
 import os
-import random
 import re
 import shutil
 
-import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +16,7 @@ from test_benchmark import CLIPS, TAXONOMY, benchmarks
 from catsplit.benchmark import write_benchmark
 from catsplit.datasets import video_checks
 from catsplit.datasets.check import check, check_annotations
+from catsplit.datasets.clipindex import ClipIndex
 from catsplit.errors import ClipError
 from catsplit.taxonomy import Taxonomy
 from catsplit.video import PRESETS, Sampling, read_views
@@ -79,43 +78,23 @@ def test_a_deep_check_finds_the_five_broken_clips_and_no_other(made, deep):
     assert all(said[made.broken[clip]] in reason for clip, reason in deep.unreadable.items())
     assert all(f'"{clip}"' in str(deep) for clip in made.broken)
     assert deep.status == 1
-
-
-def test_the_numbers_add_up(made, deep):
     assert deep.clips == made.sets
-    assert len(deep.all_clips) == 500
     assert "499 videos, flat. 500 clips: 495 decoded, 1 without a video, 4 unreadable." in str(deep)
-    lost = {"training": 0, "validation": 0}
-    for finding in deep.wrong:
-        for count, whole, kind in re.findall(r"(\d+) of (\d+) (training|validation) clips", finding.what):
-            assert int(whole) == len(made.sets[{"training": "train", "validation": "val"}[kind]])
-            lost[kind] += int(count)
-    assert lost == {
-        "training": len(made.broken.keys() & set(made.sets["train"])),
-        "validation": len(made.broken.keys() & set(made.sets["val"])),
-    }
-    assert sum(lost.values()) == 5
 
 
 def test_the_unreadable_clips_are_those_that_extraction_can_not_read(tmp_path):
-    """By reading the views of one file after the other."""
+    """By reading the views of one file after the other; that a text is one, only the check says."""
     made = make_ssv2(tmp_path, clips=60, seed=1, **FEW)
-    reasons = {}
+    index, reasons = ClipIndex(made.videos), {}
     for clip in made.labels:
-        found = list(made.videos.glob(f"{clip.removesuffix('.mp4')}.*"))
         try:
-            read_views(found[0], PRESETS["ssv2"])
-        except IndexError:
-            reasons[clip] = "missing"
+            read_views(index.path(clip), PRESETS["ssv2"])
         except ClipError as error:
             reasons[clip] = str(error)
     report = check(made.annotations, made.videos, deep=True, progress=False)
-    assert {clip for clip, reason in reasons.items() if reason == "missing"} == set(report.missing)
-    text = next(clip for clip, how in made.broken.items() if how == "text")
-    assert reasons[text].endswith("it is no video, or damaged.")
-    assert {clip: reason for clip, reason in reasons.items() if clip != text and reason != "missing"} == {
-        clip: reason for clip, reason in report.unreadable.items() if clip != text
-    }
+    assert reasons.keys() == {*report.missing, *report.unreadable}
+    (other,) = (clip for clip, reason in report.unreadable.items() if reason != reasons[clip])
+    assert made.broken[other] == "text"
 
 
 def test_headers_alone_show_all_but_damage_inside(made):
@@ -133,40 +112,6 @@ def test_nothing_is_wrong_when_all_are_intact(tmp_path):
         assert report.status == 0
         assert report.following == f"catsplit extract {made.annotations} --videos {made.videos}"
         assert str(report).endswith(f"Nothing is wrong.\nNext: {report.following}")
-
-
-def test_the_same_arguments_make_the_same_videos(tmp_path):
-    one, two = (make_ssv2(tmp_path / name, clips=60, seed=4, **FEW) for name in ("one", "two"))
-    files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) > 60
-    assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
-    assert one.broken == two.broken
-    other = make_ssv2(tmp_path / "other", clips=12, seed=5, broken=(), **FEW)
-    assert set(other.labels) != set(one.labels)
-
-
-def test_made_up_videos_are_what_they_say(made):
-    assert {path.suffix for path in made.videos.iterdir()} == {".webm", ".mp4"}
-    assert all(re.fullmatch(r"\d{1,6}\.mp4", clip) and int(clip[:-4]) <= 220_847 for clip in made.labels)
-    first = {}
-    for clip, label in made.labels.items():
-        first.setdefault(label, clip)
-    means = []
-    for clip in first.values():
-        if clip in made.broken:
-            continue
-        (path,) = made.videos.glob(f"{clip[:-4]}.*")
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            frames = [frame.to_ndarray(format="gray") for frame in container.decode(stream)]
-            assert (stream.width, stream.height, stream.average_rate) == (320, 240, 12)
-            assert stream.codec.name == {".webm": "vp9", ".mp4": "h264"}[path.suffix]
-        assert 24 <= len(frames) <= 72
-        means.append(np.mean(np.abs(np.diff(np.stack(frames[:24]).astype(float), axis=0)), axis=(0,)))
-    # Where something moves tells the labels apart: no two of the pictures of motion are alike.
-    for place, picture in enumerate(means):
-        assert picture.max() > 1
-        assert all(np.abs(picture - other).mean() > 0.05 for other in means[:place])
 
 
 # ------------------------------------------------------------------------------------------------------ videos
@@ -187,10 +132,9 @@ def look(folder, videos, **options):
     return check(folder, videos, sampling=GLANCE, progress=False, **options)
 
 
-@pytest.mark.parametrize("ending", [".webm", ".mp4", ".mkv"])
-def test_videos_are_found_by_their_stem_flat_or_nested(tmp_path, flat, ending):
-    write_videos(tmp_path / "one", FLAT["path"], ending)
-    write_videos(tmp_path / "nested", [f"{path[0]}/{path}" for path in FLAT["path"]], ending)
+def test_videos_are_found_by_their_stem_flat_or_nested(tmp_path, flat):
+    write_videos(tmp_path / "one", FLAT["path"], ".mkv")
+    write_videos(tmp_path / "nested", [f"{path[0]}/{path}" for path in FLAT["path"]])
     for name, kind in (("one", "flat"), ("nested", "in folders")):
         report = look(flat, tmp_path / name, deep=True)
         assert report.wrong == []
@@ -455,32 +399,6 @@ def test_no_false_alarm_about_any_benchmark(tmp_path_factory, drawn):
     folder = tmp_path_factory.mktemp("any") / "bench"
     write_benchmark(folder, *drawn)
     assert check_annotations(folder).wrong == []
-
-
-def test_any_line_that_is_changed_is_noticed(folder, tmp_path):
-    """A hundred times one line of one table is dropped, doubled, invented, or put into another row."""
-    choose = random.Random(20260216)
-    tables = sorted(path.relative_to(folder) for path in folder.rglob("*.csv"))
-    for number in range(100):
-        broken = shutil.copytree(folder, tmp_path / f"broken-{number}")
-        table = choose.choice(tables)
-        lines = (broken / table).read_text().splitlines()
-        place, rows = choose.randrange(len(lines)), sorted({int(line.rsplit(",", 1)[1]) for line in lines})
-        touched, old = lines[place].rsplit(",", 1)
-        change = choose.choice(["drop", "double", "invent", "move"])
-        if change == "drop":
-            del lines[place]
-        elif change == "double":
-            lines.append(lines[place])
-        elif change == "invent":
-            touched = "invented.mp4"
-            lines.append(f"{touched},{old}")
-        else:
-            lines[place] = with_row(lines[place], choose.choice([row for row in rows if row != int(old)]))
-        (broken / table).write_text("\n".join(lines) + "\n")
-        named = "\n".join(finding.what for finding in check_annotations(broken).wrong)
-        assert touched.strip('"') in named or str(table) in named, (change, table, place)
-        shutil.rmtree(broken)
 
 
 def test_one_label_for_two_categories_is_a_note(tmp_path):

@@ -354,27 +354,3 @@ def test_what_a_file_of_a_taxonomy_refuses(tmp_path, text, message):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(BenchmarkError, match="Can't read .*nowhere.json"):
         Taxonomy.load(tmp_path / "nowhere.json")
-
-
-TAXONOMIES = st.lists(st.integers(1, 4), min_size=2, max_size=7).flatmap(
-    lambda sizes: st.tuples(st.just(sizes), st.lists(st.sampled_from("AB-"), min_size=len(sizes), max_size=len(sizes)))
-)
-
-
-@PATIENT
-@given(drawn=TAXONOMIES)
-def test_label_spaces_by_plain_loops(drawn):
-    sizes, places = drawn
-    groups = {f"c{g}": tuple(f"c{g} kind {k}" for k in range(size)) for g, size in enumerate(sizes)}
-    parts = {part: tuple(f"c{g}" for g, place in enumerate(places) if place == part and sizes[g] > 1) for part in "AB"}
-    taxonomy = Taxonomy(groups, parts)
-    for part in "AB":
-        labels, untouched = [], {}
-        for coarse, fine in groups.items():
-            if coarse in parts[part]:
-                labels.append(coarse)
-            else:
-                labels += fine
-                untouched[coarse] = fine
-        assert taxonomy.label_space(part) == tuple(labels)
-        assert dict(taxonomy.untouched_groups(part)) == untouched

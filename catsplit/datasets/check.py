@@ -6,7 +6,7 @@ drawn from (Liu & Doughty, ICLR 2026, arXiv 2602.16545, and the notes that come 
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,32 +61,26 @@ def check(
         example = f', clips {kind}, such as "{clips[0]}"' if clips else ""
         parts = " and ".join(report.parts)
         report.summary.insert(0, f"{report.folder}: the published layout, parts {parts}{example}.")
-    arguments = f"{shlex.quote(str(report.folder))} --videos VIDEOS"
-    if videos is not None:
-        videos = Path(videos).expanduser().absolute()
-        arguments = f"{shlex.quote(str(report.folder))} --videos {shlex.quote(str(videos))}"
-        if clips:
-            from catsplit.datasets.video_checks import check_videos
-
-            check_videos(report, videos, deep=deep, sampling=sampling, workers=workers, progress=progress)
+    videos = Path(videos).expanduser().absolute() if videos is not None else None
+    arguments = shlex.join((str(report.folder), "--videos", str(videos or "VIDEOS")))
     report.following = f"catsplit check {arguments}"
+    if clips and videos:
+        from catsplit.datasets.video_checks import check_videos
+
+        check_videos(report, videos, deep=deep, sampling=sampling, workers=workers, progress=progress)
     if not sound:
         report.following = f"mend the annotations, then {report.following}"
-    elif videos is not None and len(report.missing) + len(report.unreadable) < len(clips):
+    elif videos and len(report.missing) + len(report.unreadable) < len(clips):
         report.following = f"catsplit extract {arguments}"
     return report
 
 
 @dataclass
 class _Part:
-    """The tables of a part as {clip: row}, and its labels in the order of its rows.
-
-    Where the labels are in doubt, the tables' rows say nothing about the clips.
-    """
+    """The tables of a part as {clip: row}, and its labels in the order of its rows, none where these are in doubt."""
 
     name: str
     labels: tuple[str, ...]
-    trusted: bool
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
@@ -99,7 +93,8 @@ def check_annotations(folder: Path) -> Report:
         report.blame(error, f"{_AGAIN} Nothing else can be checked before.")
         return report
     _check_texts(report, taxonomy)
-    parts = [_read_part(report, taxonomy, name) for name in taxonomy.parts if _is_there(report, name)]
+    parts = [part for name in taxonomy.parts if (part := _read_part(report, taxonomy, name))]
+    sure = [part for part in parts if part.labels]
     known = {}
     for kind in SETS:
         clips = dict.fromkeys(clip for part in parts for clip in part.tables[kind])
@@ -107,7 +102,7 @@ def check_annotations(folder: Path) -> Report:
             absent = clips.keys() - part.tables[kind].keys()
             report.blame_some(absent, f"clips of another part's {kind}.csv aren't in {part.name}/{kind}.csv", _RELEASE)
         report.clips[kind] = list(clips)
-        known[kind] = _known_labels(taxonomy, parts, kind)
+        known[kind] = _known_labels(taxonomy, sure, kind)
         report.blame_some(
             (clip for clip, fine in known[kind].items() if not fine),
             f"{SETS[kind]} clips have rows in different parts that no fine-grained label explains", _RELEASE,
@@ -116,8 +111,8 @@ def check_annotations(folder: Path) -> Report:
         set(report.clips["train"]).intersection(report.clips["val"]), "clips are training and validation clips at once",
         "Remove them from train.csv and from the ft_sets: a model isn't measured on what it was trained with.",
     )  # fmt: skip
-    for part in parts:
-        for coarse in taxonomy.split_categories(part.name) if part.trusted else ():
+    for part in sure:
+        for coarse in taxonomy.split_categories(part.name):
             _check_split(report, taxonomy, part, coarse, known)
     return report
 
@@ -136,13 +131,6 @@ def _check_texts(report: Report, taxonomy: Taxonomy) -> None:
         report.blame(error, _OPTIONAL)
 
 
-def _is_there(report: Report, part: str) -> bool:
-    folder = report.folder / part
-    if not folder.is_dir():
-        report.blame(f"{folder} is missing: {layout.SCHEME} has a part {part}.", _AGAIN)
-    return folder.is_dir()
-
-
 def _read_table(report: Report, path: Path, first: int, last: int) -> dict[str, int] | None:
     """{clip: row} of what can be read of a table; None if it can't be opened."""
     faults: list[str] = []
@@ -156,21 +144,24 @@ def _read_table(report: Report, path: Path, first: int, last: int) -> dict[str, 
     return table
 
 
-def _read_part(report: Report, taxonomy: Taxonomy, name: str) -> _Part:
-    """A part's labels and tables, as far as they can be read."""
-    part = _Part(name, taxonomy.label_space(name), trusted=True)
+def _read_part(report: Report, taxonomy: Taxonomy, name: str) -> _Part | None:
+    """A part's labels and tables, as far as they can be read; None if the part isn't there."""
+    folder, labels = report.folder / name, taxonomy.label_space(name)
+    if not folder.is_dir():
+        report.blame(f"{folder} is missing: {layout.SCHEME} has a part {name}.", _AGAIN)
+        return None
+    part = _Part(name, ())
     try:
-        part.labels = layout.read_labels(report.folder / name)
-        taxonomy.check_order(name, part.labels)
+        labels = layout.read_labels(folder)
+        taxonomy.check_order(name, labels)
+        part.labels = labels
     except BenchmarkError as error:
-        part.trusted = False
         report.blame(error, f"{_RELEASE} The sets of the splits of part {name} can't be checked before.")
-    last = len(part.labels) - 1
     for kind in SETS:
-        part.tables[kind] = _read_table(report, report.folder / name / f"{kind}.csv", 0, last) or {}
+        part.tables[kind] = _read_table(report, folder / f"{kind}.csv", 0, len(labels) - 1) or {}
     for kind, what in SETS.items():
         used = set(part.tables[kind].values())
-        bare = [label for row, label in enumerate(part.labels) if row not in used]
+        bare = [label for row, label in enumerate(labels) if row not in used]
         if bare and used:
             report.note(
                 f'{len(bare)} labels of part {name} have no {what} clips, for example "{bare[0]}".',
@@ -179,30 +170,30 @@ def _read_part(report: Report, taxonomy: Taxonomy, name: str) -> _Part:
     collapsed = taxonomy.split_categories(name)
     report.parts.append(name)
     report.summary.append(
-        f"Part {name}: {len(part.labels)} labels, {len(collapsed)} of them to be split into "
+        f"Part {name}: {len(labels)} labels, {len(collapsed)} of them to be split into "
         f"{sum(len(taxonomy.groups[coarse]) for coarse in collapsed)} subcategories; "
         + " and ".join(f"{len(part.tables[kind]):,} {what} clips" for kind, what in SETS.items()) + "."
     )  # fmt: skip
     return part
 
 
-def _known_labels(taxonomy: Taxonomy, parts: list[_Part], kind: str) -> dict[str, frozenset[str]]:
+def _known_labels(taxonomy: Taxonomy, parts: list[_Part], kind: str) -> dict[str, Set[str]]:
     """{clip: the fine-grained labels that it can have, by its rows in all parts}; none where they contradict."""
-    known: dict[str, frozenset[str]] = {}
+    known: dict[str, Set[str]] = {}
     for part in parts:
         collapsed = taxonomy.split_categories(part.name)
-        meanings = []
-        for label in part.labels if part.trusted else ():
-            # Where two categories share a label, a clip under it may be of either.
-            fine = (*(taxonomy.groups[label] if label in collapsed else ()), label)
-            meanings.append(taxonomy.group_of.keys() & fine)
-        for clip, row in part.tables[kind].items() if part.trusted else ():
+        # Where two categories share a label, a clip under it may be of either.
+        meanings = [
+            taxonomy.group_of.keys() & {label, *(taxonomy.groups[label] if label in collapsed else ())}
+            for label in part.labels
+        ]
+        for clip, row in part.tables[kind].items():
             known[clip] = meanings[row] & known.get(clip, meanings[row])
     return known
 
 
 def _check_split(
-    report: Report, taxonomy: Taxonomy, part: _Part, coarse: str, known: Mapping[str, Mapping[str, frozenset[str]]]
+    report: Report, taxonomy: Taxonomy, part: _Part, coarse: str, known: Mapping[str, Mapping[str, Set[str]]]
 ) -> None:
     """The three sets of a split against the part's tables, and the new rows against what the other parts say."""
     folder = layout.split_folder(report.folder / part.name, coarse)
