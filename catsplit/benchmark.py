@@ -117,11 +117,11 @@ class Benchmark:
 
     def ft_set(self, coarse: str) -> "pd.DataFrame":
         """Training clips of the subcategories, with the new rows C … C + k − 1, for methods that learn."""
-        return self._new_rows(coarse, layout.FT_SET)
+        return self._new_rows(coarse, "train")
 
     def equivalent_set(self, coarse: str) -> "pd.DataFrame":
         """Validation clips of the subcategories, with the new rows C … C + k − 1: they measure generality."""
-        return self._new_rows(coarse, layout.EQUIVALENT_SET)
+        return self._new_rows(coarse, "val")
 
     def unrelated_set(self, coarse: str) -> "pd.DataFrame":
         """Validation clips of all untouched categories, with their old rows: they measure locality.
@@ -152,9 +152,9 @@ class Benchmark:
         for coarse, sentence in self.taxonomy.clashes(self.part).items():
             row = self.labels.index(coarse)
             counts = []
-            for name, own in (("train", self.ft_set(coarse)), ("val", self.equivalent_set(coarse))):
-                total = int((self.clips(name)["row"] == row).sum())
-                counts.append(f"{total - len(own)} of the row's {total} {layout.SETS[name]} clips")
+            for kind, what in layout.SETS.items():
+                total = int((self.clips(kind)["row"] == row).sum())
+                counts.append(f"{total - len(self._new_rows(coarse, kind))} of the row's {total} {what} clips")
             found.append(
                 f"{sentence} Row {row}: {' and '.join(counts)} belong to the other category; the sets of the split "
                 "leave them out, so that generality is measured on its own clips only."
@@ -165,9 +165,9 @@ class Benchmark:
     def _val(self) -> "pd.DataFrame":
         return self._table("val.csv", 0, len(self.labels))
 
-    def _new_rows(self, coarse: str, file: str) -> "pd.DataFrame":
+    def _new_rows(self, coarse: str, kind: str) -> "pd.DataFrame":
         folder = layout.split_folder(self.folder / self.part, coarse)
-        return self._table(folder / file, len(self.labels), len(self.split(coarse).subcategories))
+        return self._table(folder / layout.NEW_ROWS[kind], len(self.labels), len(self.split(coarse).subcategories))
 
     def _table(self, file: str | Path, first: int, count: int) -> "pd.DataFrame":
         import pandas as pd
@@ -179,6 +179,6 @@ class Benchmark:
         part = self.folder / self.part
         folders = [layout.split_folder(part, split.coarse) for split in self.splits]
         needed = [part / "train.csv", part / "val.csv"]
-        needed += [folder / file for folder in folders for file in (layout.FT_SET, layout.EQUIVALENT_SET)]
+        needed += [folder / file for folder in folders for file in layout.NEW_ROWS.values()]
         if missing := [file for file in needed if not file.is_file()]:
             raise BenchmarkError(f"{missing[0]} is missing ({len(missing)} of the part's {len(needed)} tables are).")

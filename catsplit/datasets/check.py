@@ -199,7 +199,7 @@ def _check_split(
     folder = layout.split_folder(report.folder / part.name, coarse)
     row, first, fine = part.labels.index(coarse), len(part.labels), taxonomy.groups[coarse]
     strangers = []
-    for kind, file in (("train", layout.FT_SET), ("val", layout.EQUIVALENT_SET)):
+    for kind, file in layout.NEW_ROWS.items():
         labels = known[kind]
         own = [clip for clip, old in part.tables[kind].items() if old == row]
         strangers.append(f"{sum(labels[clip].isdisjoint(fine) for clip in own)} of {len(own)} {SETS[kind]} clips")

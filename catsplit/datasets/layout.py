@@ -19,8 +19,10 @@ SCHEME = "group_scheme.json"
 LABELS = ("labels.json", "label.json")
 WORDINGS = "wordings.json"
 MODIFIERS = "modifiers.json"
-FT_SET, EQUIVALENT_SET, UNRELATED_SET = "ft_set.csv", "equivalent_set.csv", "unrelated_set.csv"
 SETS = {"train": "training", "val": "validation"}
+# Of each split: the clips of its subcategories, under their new rows; and validation clips of all other rows.
+NEW_ROWS = {"train": "ft_set.csv", "val": "equivalent_set.csv"}
+UNRELATED_SET = "unrelated_set.csv"
 
 # Names longer than this, in bytes, don't fit a folder on the common file systems once a suffix is added.
 _LONGEST = 200

@@ -76,15 +76,15 @@ def write_benchmark(
 def _write_part(folder: Path, taxonomy: Taxonomy, part: str, table: dict[str, list[tuple[str, str]]]) -> None:
     labels = taxonomy.label_space(part)
     row_of = {label: row for row, label in enumerate(labels)}
-    collapsed = set(taxonomy.split_categories(part))
+    collapsed = taxonomy.split_categories(part)
     base = {fine: row_of[coarse if coarse in collapsed else fine] for fine, coarse in taxonomy.group_of.items()}
     write_json(folder / layout.LABELS[0], row_of)
     for name, clips in table.items():
         layout.write_table(folder / f"{name}.csv", ((path, base[fine]) for path, fine in clips))
-    for coarse in taxonomy.split_categories(part):
+    for coarse in collapsed:
         new = {fine: len(labels) + k for k, fine in enumerate(taxonomy.groups[coarse])}
         split = folder / layout.folder_name(coarse)
-        for file, name in ((layout.FT_SET, "train"), (layout.EQUIVALENT_SET, "val")):
+        for name, file in layout.NEW_ROWS.items():
             layout.write_table(split / file, ((path, new[fine]) for path, fine in table[name] if fine in new))
         untouched = ((path, base[fine]) for path, fine in table["val"] if base[fine] != row_of[coarse])
         # The published files of this one kind end their lines without a carriage return.
