@@ -82,18 +82,18 @@ class Fit:
     Attributes:
         head: the head after the edit.
         rows: the k new rows, with biases.
+        clips: how many clips it learned from.
+        kept: how many epochs the rows have behind them; fewer than ran where the best epoch was restored.
         losses: mean training loss over the clips, dropout included, of each epoch that ran.
         validation: loss of the clips for validation after each epoch; empty without such clips.
-        kept: how many epochs the rows have behind them; fewer than ran where the best epoch was restored.
-        clips: how many clips it learned from.
     """
 
     head: Head
     rows: Rows = field(repr=False)
     clips: int
-    losses: tuple[float, ...] = field(repr=False)
-    validation: tuple[float, ...] = field(repr=False)
     kept: int
+    losses: tuple[float, ...] = field(repr=False)
+    validation: tuple[float, ...] = field(repr=False, default=())
 
 
 class Job(NamedTuple):
@@ -228,9 +228,7 @@ def finetune_splits(
     """
     if learn not in ("new rows", "whole head"):
         raise CatsplitError(f'What is to learn must be "new rows" or "whole head", not "{learn}".')
-    tasks: list[_Task] = []
-    xs: list[Tensor] = []
-    ys: list[Tensor] = []
+    tasks, xs, ys = [], [], []
     for split, features, targets, runs in jobs:
         features = as_features(head.dim, features)
         targets = checked_targets(head, split, targets, len(features))
@@ -374,13 +372,12 @@ class Progress:
         self._record[better], self._best[better] = self._average[better], epoch
         return better if len(losses) > 1 else active
 
-    def of(self, run: int) -> tuple[tuple[float, ...], tuple[float, ...], int]:
-        """Both losses of the epochs that a run went through, and how many of them are behind what was kept of it."""
+    def of(self, run: int) -> tuple[int, list[tuple[float, ...]]]:
+        """How many epochs are behind what was kept of a run, and the losses of all that it went through."""
         best = int(self._best[run])
         ran = min(best + self._recipe.patience, len(self._epochs))
-        curves = zip(*self._epochs[:ran], strict=True)
-        losses, *watched = (tuple(float(loss[run]) for loss in curve) for curve in curves)
-        return losses, watched[0] if watched else (), best if watched else ran
+        curves = [tuple(float(loss[run]) for loss in curve) for curve in zip(*self._epochs[:ran], strict=True)]
+        return best if len(curves) > 1 else ran, curves
 
 
 def batches(
@@ -452,14 +449,14 @@ def fitted(
     learned: tuple[Tensor, Tensor],
     method: str,
     clips: int,
-    course: tuple[tuple[float, ...], tuple[float, ...], int],
+    course: tuple[int, list[tuple[float, ...]]],
 ) -> Fit:
     """What a run came to, from the weight (m, D) and bias (m,) that learned, of the k new rows or of all C + k.
 
     Args:
         course: what `Progress.of` tells.
     """
-    losses, validation, kept = course
+    kept, curves = course
     begun, told = getattr(run.initial, "origins", {}), {"seed": run.seed, "clips": clips, "epochs": kept}
     origins = [
         {"method": method, "initial": begun.get(label, {"method": "given"}), **told} for label in split.subcategories
@@ -471,4 +468,4 @@ def fitted(
         for label in set(history) - {split.coarse}:
             history[label]["then"] = method
         head = Head(old_weight, old_bias, head.labels, history)
-    return Fit(head.split(split.coarse, rows), rows, clips, losses, validation, kept)
+    return Fit(head.split(split.coarse, rows), rows, clips, kept, *curves)

@@ -147,26 +147,19 @@ def test_runs_and_splits_side_by_side_equal_plain_loops(learn):
     "recipe",
     [
         Recipe(epochs=12, dropout=0.0),
+        Recipe(epochs=60, gain=0.01, learning_rate=0.01),
         Recipe(epochs=30, learning_rate=0.05, weight_decay=0.3),
         Recipe(epochs=40, gain=0.02, patience=3, smoothing=0.8),
         Recipe(epochs=10, batch=4, dropout=0.6),
     ],
 )
-def test_every_setting_of_the_recipe_counts(recipe):
-    head, features, targets = world(1)
-    run = Run(copies(head), seed=2)
-    (fit,) = finetune(head, SPLIT, features, targets, [run], recipe=recipe)
-    assert_same(head, fit, naive(head, features, targets, run, recipe))
-
-
-def test_seeds_that_stop_at_different_epochs_end_as_if_alone():
+def test_every_setting_of_the_recipe_counts_and_runs_that_stop_at_different_epochs_end_as_if_alone(recipe):
     head, features, targets = world(2, spread=0.1)
-    recipe = Recipe(epochs=60, gain=0.01, learning_rate=0.01)
-    runs = [Run(random_rows(head, SPLIT, seed=s), seed=s) for s in range(5)]
-    together = finetune(head, SPLIT, features, targets, runs, recipe=recipe)
-    assert len({fit.kept for fit in together}) > 1
-    for run, fit in zip(runs, together, strict=True):
+    runs = [Run(random_rows(head, SPLIT, seed=s), seed=s) for s in range(4)]
+    fits = finetune(head, SPLIT, features, targets, runs, recipe=recipe)
+    for run, fit in zip(runs, fits, strict=True):
         assert_same(head, fit, naive(head, features, targets, run, recipe))
+    assert recipe.gain != 0.01 or len({fit.kept for fit in fits}) > 1
 
 
 def test_a_run_that_has_stopped_and_diverges_later_fails_no_other():
@@ -489,15 +482,6 @@ def test_a_whole_model_equals_a_plain_loop_and_asks_for_clips_in_use_only(valida
     assert asked == {int(i) for lot in (run.clips, run.validation) if lot is not None for i in lot}
     assert fit.head.origin("lift")["then"] == "whole model"
     assert not validation or 0 < fit.kept < len(fit.losses)
-
-
-def test_a_model_without_weights_ends_where_the_whole_head_does():
-    head, features, targets = world(6)
-    run = held_out(head, targets, 3)
-    (fit,) = finetune(head, SPLIT, features, targets, [run], learn="whole head", recipe=SHORT)
-    found = finetune_model(nn.Identity(), head, SPLIT, features.__getitem__, targets, run, recipe=SHORT)
-    torch.testing.assert_close(found.head.weight, fit.head.weight, atol=2e-5, rtol=0)
-    assert found.losses == pytest.approx(fit.losses, abs=1e-5)
 
 
 def test_a_whole_model_refuses_what_does_not_fit():

@@ -46,7 +46,7 @@ class ModelFit(Fit):
         model: the backbone after it, on its device and in evaluation mode.
     """
 
-    model: nn.Module = field(repr=False)
+    model: nn.Module = field(repr=False, kw_only=True)
 
 
 def finetune_model(
@@ -80,7 +80,8 @@ def finetune_model(
         raise CatsplitError(f"A whole model is fine-tuned as a torch module, not as {type(model).__name__}.")
     targets = checked_targets(head, split, targets, len(targets))
     train, held = checked_clips(head, split, targets, run)
-    device, shape = _device(model), views(int(train[0])).shape
+    device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
+    shape = views(int(train[0])).shape
     model, linear = deepcopy(model).requires_grad_(True), extended(head, split, run.initial).to_linear().to(device)
     network = nn.ModuleList([model, linear])
 
@@ -164,7 +165,7 @@ class WholeModel:
         with torch.inference_mode():
             for at in range(0, len(scored), BATCH):
                 views = torch.stack([setting.views(name) for name in scored.paths[at : at + BATCH]])
-                features = fit.model(views.flatten(0, 1).to(_device(fit.model)))
+                features = fit.model(views.flatten(0, 1).to(setting.model.backbone.device))
                 parts.append(features.float().cpu().unflatten(0, views.shape[:2]))
         return evaluate(head, fit.head, scored.features, setting.targets(split), torch.cat(parts))
 
@@ -178,7 +179,3 @@ class Seeing(nn.Module):
 
     def forward(self, views: Tensor) -> Tensor:
         return getattr(self.module, self._method)(self._transform(views))
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
