@@ -115,9 +115,9 @@ def train(
     with settings.main_process_first(local=False):
         card = read_json(out / CARD) if (out / CARD).exists() else {}
         other = dict(about.items() - card.get("settings", {}).items())
-        if other and any(out.iterdir()):
-            raise CatsplitError(f"{out} holds something else than a training with {other}: choose another folder.")
         if other:
+            if any(out.iterdir()):
+                raise CatsplitError(f"{out} holds something else than a training with {other}: choose another folder.")
             card = {"settings": about, "left out": _unusable(benchmark, min_frames, workers, progress)}
             if card["left out"]:
                 (clip, reason), *others = card["left out"].items()
@@ -155,13 +155,12 @@ def train(
         # From a worker it comes with the story of its way.
         raise ClipError(str(error).strip().rpartition("ClipError: ")[2]) from error
     if trainer.is_world_process_zero():
-        network.save_pretrained(out / "model")
+        network.save_pretrained(out / "checkpoints" / "model")
         for name in ("model.safetensors", "config.json"):  # the latter last, since a folder with one is a model
-            os.replace(out / "model" / name, out / name)
+            os.replace(out / "checkpoints" / "model" / name, out / name)
         losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
         write_json(out / CARD, card | {DONE: losses})
-        for spent in ("model", "checkpoints"):
-            shutil.rmtree(out / spent)
+        shutil.rmtree(out / "checkpoints")
     trainer.accelerator.wait_for_everyone()
     return out
 
@@ -176,7 +175,7 @@ def _unusable(benchmark: "Benchmark", min_frames: int, workers: int, progress: b
             return str(error)
         return f"It is too short: it has {count} frames, not {min_frames}." if count < min_frames else ""
 
-    clips = list(benchmark.clips("train")["path"])
+    clips = benchmark.clips("train")["path"]
     reasons = thread_map(
         reason, clips, max_workers=max(workers, 1), desc="Reading every clip once", unit="clip", disable=not progress
     )

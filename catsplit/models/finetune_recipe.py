@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.transforms import Compose, PILToTensor, RandomResizedCrop
-from transformers import TrainerCallback, TrainerState
+from transformers import TrainerCallback
 
 from catsplit.models.base import FramesFirst
 from catsplit.video import read_frames
@@ -107,7 +107,7 @@ class TrainingViews(Dataset, TrainerCallback):
             RandomResizedCrop(self.size, SCALE, RATIO, antialias=False),
         ])  # fmt: skip
 
-    def on_epoch_begin(self, args: Any, state: TrainerState, control: Any, **more: Any) -> None:
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """What the Trainer calls."""
         self.epoch = round(state.epoch)
 
