@@ -113,8 +113,8 @@ def train(
         "network": state_key(network), "clips": hashlib.sha256(table.to_csv().encode()).hexdigest(),
     }  # fmt: skip
     with settings.main_process_first(local=False):
-        card = read_json(out / CARD) if (out / CARD).exists() else {}
-        other = dict(about.items() - card.get("settings", {}).items())
+        card = read_json(out / CARD) if (out / CARD).exists() else {"settings": {}}
+        other = {name: value for name, value in about.items() if card["settings"].get(name) != value}
         if other:
             if any(out.iterdir()):
                 raise CatsplitError(f"{out} holds something else than a training with {other}: choose another folder.")
