@@ -13,6 +13,7 @@ from catsplit.errors import CatsplitError
 from catsplit.lowshot import Recipe
 from catsplit.methods import ABLATED, ALL_THE_DATA, COMPARED, ORACLE, WHOLE_MODEL
 from catsplit.metrics import interval
+from catsplit.setting import Setting
 from catsplit.sweep import sweep
 from catsplit.tables import build as tables
 from catsplit.tables import figures as tablefigures
@@ -27,14 +28,14 @@ def results(tmp_path_factory):
     """A sweep over both parts and wordings of a made-up benchmark."""
     folder, patch = tmp_path_factory.mktemp("tables"), pytest.MonkeyPatch()
     patch.setenv("CATSPLIT_CACHE", str(folder / "cache"))
-    parts = []
+    settings = []
     for part in "AB":
         here = world(folder / f"bench-{part}", part=part)
-        options = {"encode": {"words": encode}, "seeds": (0, 1), "wordings": ("exact", "other"), "name": "Made-up"}
-        options |= {"methods": METHODS, "training": here.training, "recipe": Recipe(epochs=3), "progress": False}
-        parts.append(sweep(here.benchmark, here.head, here.features, **options))
+        clips = {"benchmark": here.benchmark, "features": here.features, "training": here.training}
+        settings.append(Setting(here.head, **clips, encode=encode, seeds=(0, 1), name="Made-up"))
+    options = {"wordings": ("exact", "other"), "encode": {"words": encode}, "recipe": Recipe(epochs=3)}
+    table = sweep(settings, METHODS, **options, progress=False)
     patch.undo()
-    table = pd.concat(parts, ignore_index=True)
     # As a sweep says it where a split has more siblings than any group has members.
     failed = (table["method"] == "retrieval, coherent") & (table["coarse"] == "Pushing")
     table.loc[failed, ["generality", "locality", "mean", "siblings"]] = math.nan
