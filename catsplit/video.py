@@ -42,9 +42,7 @@ class Sampling:
         squashed = self.short_side == 0 and self.crops == 1
         for name in ("frames", "segments", "crops", "short_side", "crop_size", "needed"):
             value = getattr(self, name)
-            if name == "short_side" and squashed:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or (value < 1 and not (name == "short_side" and squashed)):
                 raise CatsplitError(f"{name} of a sampling is a whole number of at least 1, not {value!r}.")
         if self.crop_size > self.short_side and not squashed:
             raise CatsplitError(

@@ -70,6 +70,8 @@ class VideoFile:
             # Frames 16, 24, 32, 48, 96 or 144 pixels wide: decord takes the padding of their lines for more colours.
             if "from_size == to_size" not in str(error):
                 raise ClipError(f"{self.path} is damaged: a frame can't be decoded.") from error
+        if len(self._all) != len(self):
+            raise ClipError(f"{self.path} is damaged: only {len(self._all)} of {len(self)} frames can be decoded.")
         return self._all[wanted]
 
     @cached_property
@@ -145,9 +147,8 @@ def _end_of_boxes(path: Path, file: BinaryIO, size: int) -> int:
             raise ClipError(f"{path} is damaged: no valid box at byte {position:,}.")
         seen.add(kind)
         position += length
-    for kinds, name in (({b"moov"}, "index (moov)"), ({b"mdat", b"moof"}, "pictures (mdat)")):
-        if not seen & kinds:
-            raise ClipError(f"{path} is truncated: its {name} is missing, its writer was probably interrupted.")
+    if b"moov" not in seen or not seen & {b"mdat", b"moof"}:
+        raise ClipError(f"{path} is truncated: its index or its pictures are missing: was its writer interrupted?")
     return position
 
 

@@ -1,5 +1,6 @@
 """Files to views: against plain loops, another decoder, and files broken in every way."""
 
+import itertools
 import re
 import struct
 import subprocess
@@ -80,26 +81,29 @@ def test_presets():
     assert PRESETS["stage"].shape == (2, 16, 40, 40, 3)
 
 
+MARGIN = Sampling(frames=2, segments=2, crops=3, short_side=36, crop_size=28)
+
+
 @pytest.mark.parametrize(
-    ("preset", "ending", "height", "width", "count"),
-    [("ssv2", "webm", 240, 320, 40), ("ssv2", "webm", 240, 427, 31), ("ssv2", "mp4", 320, 240, 23),
-     ("finegym", "mp4", 270, 480, 50)],
+    ("sampling", "ending", "height", "width", "count"),
+    [(PRESETS["ssv2"], "webm", 240, 320, 40), (PRESETS["ssv2"], "webm", 240, 427, 31),
+     (PRESETS["ssv2"], "mp4", 320, 240, 23), (PRESETS["finegym"], "mp4", 270, 480, 50), (MARGIN, "mp4", 64, 100, 20),
+     (MARGIN, "mp4", 100, 66, 20), (replace(MARGIN, short_side=56, crop_size=48), "mp4", 40, 62, 20)],
 )
-def test_published_views_a_pixel_at_a_time(tmp_path, preset, ending, height, width, count):
+def test_views_a_pixel_at_a_time(tmp_path, sampling, ending, height, width, count):
+    """Ordered by segment, then crop; resized by the short side; cropped along the long one."""
     path = write_clip(tmp_path / f"clip.{ending}", height=height, width=width, frames=count)
-    views, frames, random = read_views(path, PRESETS[preset]), decoded(path), np.random.default_rng(0)
+    views, frames, random = read_views(path, sampling), decoded(path), np.random.default_rng(0)
     assert len(frames) == count
-    tick = (count - 1) / 16
-    scaled = (224, int(224 * width / height)) if width > height else (int(224 * height / width), 224)
+    short, size = sampling.short_side, sampling.crop_size
+    scaled = (short, int(short * width / height)) if width > height else (int(short * height / width), short)
     errors = []
-    for s in range(2):
-        for i in range(16):
-            index = (round(tick * i + tick / 2 * s) + round(tick * i + tick / 2 * (s + 1))) // 2
-            for j in range(3):
-                offset = int(j * (max(scaled) - 224) / 2)
-                y, x = random.integers(0, 224, 2)
-                row, column = (y, x + offset) if width > height else (y + offset, x)
-                expected = naive_pixel(frames[index].astype(float), row, column, *scaled)
+    for s, row in enumerate(naive_indices(count, sampling.frames, 2)):
+        for i, j in itertools.product(range(sampling.frames), range(3)):
+            along, across = int(j * (max(scaled) - size) / 2), (short - size) // 2
+            for y, x in random.integers(0, size, (4, 2)):
+                pixel = (y + across, x + along) if width > height else (y + along, x + across)
+                expected = naive_pixel(frames[row[i]].astype(float), *pixel, *scaled)
                 errors.append(views[s * 3 + j, i, y, x] - expected)
     assert np.abs(errors).max() <= 2  # the fast path rounds in between
     assert np.abs(errors).mean() < 0.6
@@ -130,9 +134,6 @@ def test_frames_equal_those_of_another_decoder(folder, name):
 def test_all_frames_of_a_clip(folder, tmp_path, name):
     np.testing.assert_array_equal(read_frames(folder / name, 80), decoded(folder / name))
     assert read_frames(folder / name, 48).shape == (20, 48, 48, 3)
-    sampling = Sampling(frames=20, segments=1, short_side=48, crop_size=48)
-    views = read_views(folder / name, sampling)
-    np.testing.assert_array_equal(views[0], read_frames(folder / name, 48)[naive_indices(20, 20, 1)[0]])
     (tmp_path / name).write_bytes((folder / name).read_bytes()[:-500])
     with pytest.raises(ClipError, match="truncated"):
         read_frames(tmp_path / name, 80)
@@ -159,28 +160,6 @@ def naive_pixel(frame: np.ndarray, y: int, x: int, height: int, width: int) -> n
     above = frame[top, left] * (1 - (u - left)) + frame[top, right] * (u - left)
     below = frame[bottom, left] * (1 - (u - left)) + frame[bottom, right] * (u - left)
     return above * (1 - (v - top)) + below * (v - top)
-
-
-def naive_resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    return np.array([[naive_pixel(frame, y, x, height, width) for x in range(width)] for y in range(height)])
-
-
-@pytest.mark.parametrize(("height", "width", "short"), [(64, 100, 36), (100, 66, 36), (40, 62, 56)])
-def test_views_are_ordered_by_segment_then_crop_and_resized_by_the_short_side(tmp_path, height, width, short):
-    path = write_clip(tmp_path / "clip.mp4", height=height, width=width)
-    sampling = Sampling(frames=2, segments=2, crops=3, short_side=short, crop_size=short - 8)
-    views = read_views(path, sampling)
-    frames, size = decoded(path), short - 8
-    scaled = (short, int(short * width / height)) if width > height else (int(short * height / width), short)
-    for s, row in enumerate(naive_indices(20, 2, 2)):
-        for crop in range(3):
-            along, across = int(crop * (max(scaled) - size) / 2), 4
-            top, left = (across, along) if width > height else (along, across)
-            for t, index in enumerate(row):
-                expected = naive_resize(frames[index].astype(float), *scaled)[top : top + size, left : left + size]
-                error = np.abs(views[s * 3 + crop, t] - expected)
-                assert error.max() <= 2  # the fast path rounds in between
-                assert error.mean() < 0.6
 
 
 @pytest.mark.parametrize(("crops", "corners"), [(1, [10]), (2, [0, 20]), (3, [0, 10, 20]), (4, [0, 6, 13, 20])])

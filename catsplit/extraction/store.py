@@ -9,7 +9,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -130,9 +129,8 @@ def _digest(content: dict) -> str:
 
 def _sampled(path: Path) -> str:
     """SHA-256 of 64 blocks of 64 KiB, evenly spaced from the first to the last."""
-    digest, size = hashlib.sha256(), os.path.getsize(path)
-    with open(path, "rb") as file:
-        for block in range(BLOCKS):
-            file.seek(max(size - BLOCK, 0) * block // (BLOCKS - 1))
-            digest.update(file.read(BLOCK))
+    content, digest = np.memmap(path, np.uint8, "r"), hashlib.sha256()
+    for block in range(BLOCKS):
+        start = max(len(content) - BLOCK, 0) * block // (BLOCKS - 1)
+        digest.update(content[start : start + BLOCK])
     return digest.hexdigest()
