@@ -153,17 +153,18 @@ def _unreadable(
                 if reasons is None:
                     reasons = {}
                     for clip, reason in zip(batch, pool.map(_reason, batch.values(), repeat(sampling)), strict=True):
-                        reasons |= {clip: reason} if reason else {}
+                        if reason:
+                            reasons[clip] = reason
                         bar.update()
+                    if note:
+                        write_json(note, reasons)
                 else:
                     bar.update(len(batch))
-                if note:
-                    write_json(note, reasons)
-                    notes.append(note)
+                notes.append(note)
                 found |= reasons
     finally:
         pool.shutdown(cancel_futures=True)
-    for note in notes:
+    for note in filter(None, notes):
         note.unlink(missing_ok=True)
     return found
 
