@@ -57,7 +57,6 @@ ABLATED: dict[str, Method] = {
 ZERO_SHOT = COMPARED | ABLATED
 
 
-
 def _vision_language(setting: Setting, split: Split, seed: int) -> Scores:
     return vlm.method(*setting.vision_language)(setting, split, seed)
 
@@ -79,8 +78,6 @@ INITIAL: dict[str, Callable[[Setting, Split, int], Rows]] = {
     "retrieval": _retrieve,
     "alignment": COMPARED["alignment"],
 }
-
-
 
 
 def usual(setting: Setting) -> tuple[str, ...]:

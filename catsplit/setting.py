@@ -226,10 +226,6 @@ class Setting:
         return self.fits[split]
 
     @property
-    def has_model(self) -> bool:
-        return self._model is not None
-
-    @property
     def can_see(self) -> bool:
         """Whether there is a vision–language model for the baseline."""
         return self._see is not None

@@ -71,7 +71,8 @@ def named_in(file: str | Path | None, named: Mapping[str, object]) -> dict[str, 
     """
     if file is None and "benchmark" not in named:
         file = os.environ.get(VARIABLE) or (FILE if Path(FILE).is_file() else None)
-    source, values = str(file or "The setting"), dict(named)
+    source = str(file or "The setting")
+    values = {key: list(value) if isinstance(value, tuple) else _text(value) for key, value in named.items()}
     if file is not None:
         folder = Path(file).expanduser().resolve().parent
         values = {key: _absolute(key, value, folder) for key, value in _read(Path(file).expanduser()).items()} | values
@@ -95,6 +96,10 @@ def check_device(name: str) -> None:
     there += ["mps"] if torch.backends.mps.is_available() else []
     if name not in (*there, *(kind.split(":")[0] for kind in there)):
         raise CatsplitError(f'There is no device "{name}" on this machine ({choices(name, there)}).')
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_paths_in_a_file_are_relative_to_it(film, tmp_path, monkeypatch):
     assert both["A"].benchmark.folder == tmp_path / "bench"
     assert both["A"].seeds == (3, 4)
     assert both["B"].head.labels == both["B"].benchmark.labels
-    assert list(catsplit.settings(file, parts=["B"])) == ["B"]
+    assert list(catsplit.settings(file, parts=("B",), videos=tmp_path / "videos")) == ["B"]
 
 
 def test_the_file_is_the_one_of_the_variable_or_that_of_the_folder(film, tmp_path, monkeypatch):
