@@ -1,6 +1,7 @@
 """A made-up benchmark folder, head, features and text encoder, small enough for tests that sweep over all of it."""
 
 import hashlib
+from itertools import chain
 from types import SimpleNamespace
 
 import pandas as pd
@@ -9,6 +10,8 @@ import torch
 from catsplit.benchmark import Benchmark, write_benchmark
 from catsplit.features import FeatureSet
 from catsplit.head import Head
+from catsplit.modifiers import Dictionary, Split
+from catsplit.retrieval import retrieve
 from catsplit.taxonomy import Taxonomy
 
 DIM, VIEWS = 16, 2
@@ -70,3 +73,29 @@ def world(folder, per_label=6, seed=0, part="A"):
     val = features_of(list(benchmark.clips("val")["path"]))
     asked.clear()
     return SimpleNamespace(benchmark=benchmark, head=head, features=val, training=features_of, asked=asked)
+
+
+class Words:
+    """A random head with groups of the given sizes, a category "c" to split into k, and random embeddings of texts."""
+
+    def __init__(self, seed=0, sizes=(3, 1, 2, 4), k=3, texts=8):
+        torch.manual_seed(seed)
+        self.groups = {f"g{g}": [f"g{g} m{i}" for i in range(size)] for g, size in enumerate(sizes)}
+        labels = ["c", "d", *chain(*self.groups.values())]
+        self.modifiers = {label: "modifier of " + label for label in labels}
+        self.head = Head(torch.randn(len(labels), 6), torch.randn(len(labels)), labels)
+        self.dictionary = Dictionary.from_head(self.head, self.groups, self.modifiers)
+        self.split = Split("c", tuple(f"s{j}" for j in range(k)), tuple(f"modifier of s{j}" for j in range(k)))
+        self.texts, self.known = texts, {}
+
+    def encode(self, texts):
+        assert isinstance(texts, list)
+        return torch.stack([self.known.setdefault(text, torch.randn(self.texts) * 2) for text in texts])
+
+    @property
+    def knowledge(self):
+        return self.head, self.groups, self.modifiers, self.encode
+
+    def sources(self, **options):
+        rows = retrieve(self.head, self.split, self.dictionary, self.encode, **options)
+        return [rows.origins[label]["source"] for label in self.split.subcategories]

@@ -1,5 +1,7 @@
 """The command line: what people type, what they get, and the one sentence when it can't be done."""
 
+import re
+
 import pandas as pd
 import pytest
 import torch
@@ -90,10 +92,6 @@ def test_modifiers_that_are_given_win(files, tmp_path, capsys):
     ("change", "words"),
     [
         ({"coarse": "Puhsing"}, '"Puhsing" is none of the .* labels of this head .nearest: "Pushing"'),
-        ({"new": NEW[:1]}, "two or more"),
-        ({"new": (NEW[0], NEW[0])}, "twice|different"),
-        ({"new": (NEW[0], " ")}, "empty|non-empty|a text"),
-        ({"new": (NEW[0], "Waving a hand")}, '"Waving a hand" of "Pushing" is already a label'),
         ({"more": ("--modifiers", "one")}, "3 subcategories need as many modifier texts, not 1"),
         ({"more": ("--method", "alignement")}, 'no method "alignement".*alignment'),
         ({"more": ("--groups", "nowhere.json")}, "nowhere.json"),
@@ -101,10 +99,8 @@ def test_modifiers_that_are_given_win(files, tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_split_is_said_in_one_sentence_and_writes_nothing(files, tmp_path, capsys, change, words):
-    import re
-
     head, out = change.get("head", tmp_path / "head.safetensors"), tmp_path / "new.safetensors"
-    given = ["split", head, change.get("coarse", "Pushing"), *change.get("new", NEW)]
+    given = ["split", head, change.get("coarse", "Pushing"), *NEW]
     status, _, error = run(capsys, *given, "--groups", tmp_path / "groups.json", "--out", out, *change.get("more", ()))
     assert status == 1
     assert re.search(words, error), error
@@ -175,31 +171,16 @@ def test_a_sweep_of_both_parts_becomes_tables(stage, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "tables" / "zero-shot.csv")) == 4
 
 
-def test_a_sweep_goes_on_from_its_file(stage, tmp_path, capsys):
-    out, whole = tmp_path / "results.csv", tmp_path / "whole.csv"
-    assert run(capsys, "sweep", "stage", "--out", out, "--parts", "A", "--methods", "copies")[0] == 0
-    before = read(out)
-    assert run(capsys, "sweep", "stage", "--out", out, "--methods", "copies")[0] == 0
-    assert run(capsys, "sweep", "stage", "--out", whole, "--methods", "copies")[0] == 0
-    after, apart = read(out), read(whole)
-    pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
-    pd.testing.assert_frame_equal(after.drop(columns="seconds"), apart.drop(columns="seconds"))
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("sweep", "stage", "--methods", "retreival"), 'no method "retreival".*retrieval'),
         (("sweep", "stage", "--methods", VISION_LANGUAGE), 'Made-up has no vision–language model'),
         (("sweep", "stage", "--methods", ALL_THE_DATA), "no backbone to see clips with"),
-        (("sweep", "stage", "--wordings", "others"), "no wording 'others'"),
-        (("sweep", "stage", "--initial", "course"), 'no initial rows "course"'),
         (("tables", "nowhere.csv"), "nowhere.csv"),
     ],
 )
 def test_a_sweep_or_table_that_cannot_be_made_says_why(stage, tmp_path, capsys, arguments, words):
-    import re
-
     more = ("--out", tmp_path / "results.csv") if arguments[0] == "sweep" else ()
     status, _, error = run(capsys, *arguments, *more)
     assert status == 1

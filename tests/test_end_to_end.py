@@ -142,42 +142,6 @@ def test_from_check_to_tables_with_a_kill_on_the_way(made, cache, tmp_path, monk
     assert "are repeated" not in said
 
 
-@pytest.mark.filterwarnings("ignore:.*left out")
-def test_a_model_with_its_labels_in_another_order_is_refused(made, cache, tmp_path, capsys):
-    import json
-
-    ssv2, model = made
-    shutil.copytree(model, tmp_path / "model")
-    config = json.loads((tmp_path / "model" / "config.json").read_text())
-    names = config["id2label"]
-    names["0"], names["1"] = names["1"], names["0"]
-    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
-    given = (ssv2.annotations, "--videos", ssv2.videos, "--model", tmp_path / "model")
-    status, _, error = run(capsys, "sweep", *given, "--methods", "copies", "--out", tmp_path / "x.csv")
-    assert status == 1
-    assert "row 0" in error
-    assert not (tmp_path / "x.csv").exists()
-
-
-@pytest.mark.filterwarnings("ignore:.*no preprocessor")
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (("--videos", "nowhere"), "nowhere doesn't exist"),
-        (("--preset", "ssv3"), 'no views "ssv3".*ssv2'),
-        (("--parts", "C"), "no part 'C'"),
-        (("--model", "no such model"), "no such model"),
-    ],
-)
-def test_what_is_wrong_with_a_folder_is_said_before_any_work(made, cache, capsys, change, words):
-    ssv2, model = made
-    given = ["extract", ssv2.annotations, "--videos", ssv2.videos, "--model", model, *change]
-    status, _, error = run(capsys, *given)
-    assert status == 1
-    assert re.search(words, error), error
-    assert not list(cache.glob("features/*/shards"))
-
-
 @pytest.mark.filterwarnings("ignore:.*(left out|no preprocessor|never saw)")
 @pytest.mark.parametrize("name", ["some/clip", "microsoft/xclip-base-patch32"])
 def test_a_vision_language_model_is_swept_beside_the_others(made, cache, tmp_path, monkeypatch, capsys, name):

@@ -42,7 +42,8 @@ def test_nothing_handed_out_or_in_can_change_a_head(head):
     weight, before = torch.randn(4, 3), head.weight
     mine = Head(weight, None, LABELS)
     kept = mine.weight
-    for tensor in (head.weight, head.bias, head["Pulling something"], head.mean(LABELS), weight):
+    linear = head.to_linear().weight.detach()
+    for tensor in (head.weight, head.bias, head["Pulling something"], head.mean(LABELS), weight, linear):
         tensor.zero_()
     pulled(head)
     head.provenance["Pulling something"]["method"] = "forged"
@@ -106,11 +107,6 @@ def test_an_edited_head_knows_where_each_row_comes_from_through_a_second_split_a
         assert "Pulling up" not in new.provenance
 
 
-def test_rows_carry_their_origins_into_the_split(head):
-    rows = Rows({"up": head.weight[0], "down": head.weight[1]}, {"up": {"method": "mine"}, "down": {"method": "mine"}})
-    assert head.split(LABELS[0], rows).origin("up") == {"method": "mine", "split_from": LABELS[0]}
-
-
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_head_comes_out_of_a_model_and_goes_back(bias):
     model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3, bias=bias))
@@ -125,13 +121,6 @@ def test_a_head_comes_out_of_a_model_and_goes_back(bias):
     assert model[2].weight.requires_grad
 
 
-def test_to_linear_is_independent_of_the_head(head):
-    linear, before = head.to_linear(), head.weight
-    with torch.no_grad():
-        linear.weight.zero_()
-    assert torch.equal(head.weight, before)
-
-
 ROW = torch.zeros(3)
 
 
@@ -140,11 +129,9 @@ ROW = torch.zeros(3)
     [
         ("Pulling somthing", {"a": ROW, "b": ROW}, ["Pulling somthing", '"Pulling something"']),
         ("xyz", {"a": ROW, "b": ROW}, ["none of the 4 labels"]),
-        ("Pulling something", {}, ["two or more", "not 0"]),
         ("Pulling something", {"a": ROW}, ["two or more", "not 1"]),
         ("Pulling something", [("a", ROW), ("a", ROW)], ['"a" is given twice']),
         ("Pulling something", {"a": ROW, "  ": ROW}, ["non-empty"]),
-        ("Pulling something", {"a": ROW, "": ROW}, ["non-empty"]),
         ("Pulling something", {"a": ROW, 3: ROW}, ["non-empty text"]),
         (
             "Pulling something",
@@ -153,9 +140,7 @@ ROW = torch.zeros(3)
         ),
         ("Pulling something", {"a": ROW, "Pulling something": ROW}, ["already a label"]),
         ("Pulling something", {"a": ROW, "b": torch.zeros(4)}, ['row of "b"', "(3,)", "(4,)"]),
-        ("Pulling something", {"a": ROW, "b": torch.zeros(1, 3)}, ["(1, 3)"]),
         ("Pulling something", {"a": ROW, "b": ROW / 0}, ['"b"', "NaN or infinity"]),
-        ("Pulling something", {"a": ROW, "b": ROW + torch.inf}, ['"b"', "NaN or infinity"]),
         ("Pulling something", {"a": ROW, "b": "row"}, ['"b"', "tensor of numbers"]),
     ],
 )

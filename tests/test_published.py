@@ -10,12 +10,10 @@ import warnings
 
 import pandas as pd
 import pytest
-from madeup_videos import make_ssv2, some_of
 
 from catsplit.benchmark import Benchmark, write_benchmark
 from catsplit.datasets import layout
 from catsplit.datasets.check import check
-from catsplit.errors import BenchmarkError
 
 # Groups, A, B, fine-grained labels, rows of A and B, training and validation clips, largest k.
 PUBLISHED = {
@@ -133,12 +131,6 @@ def test_writing_a_published_benchmark_again_gives_its_bytes(annotations, tmp_pa
             assert filecmp.cmp(path, again, shallow=False), path
 
 
-def test_the_nearest_of_many_names_are_offered(annotations):
-    benchmark = Benchmark.open(annotations / "SSv2-Split", "A")
-    with pytest.raises(BenchmarkError, match='"Pushing somthing" to split .nearest: "Pushing something"'):
-        benchmark.split("Pushing somthing")
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_check_finds_nothing_wrong_with_the_published_files(annotations, name):
     report = check(annotations / name)
@@ -170,10 +162,3 @@ def test_the_check_finds_a_clip_that_left_its_row(annotations, tmp_path):
     assert wrong[0].startswith(f"1 clips of {table} ")
     assert clip in wrong[0]
     assert wrong[1].startswith('1 clips of row 134, "(BB) salto forward tucked", aren\'t in')
-
-
-def test_made_up_videos_take_published_labels(annotations, tmp_path):
-    groups, parts = some_of(annotations / "SSv2-Split" / "group_scheme.json")
-    made = make_ssv2(tmp_path, clips=60, groups=groups, parts=parts, broken=(), distinct=1)
-    assert parts["A"][0].startswith("Attaching something to something and Trying but failing")
-    assert check(made.annotations, made.videos, progress=False).wrong == []

@@ -51,15 +51,6 @@ def test_the_guide_says_what_the_chapters_and_schedules_say() -> None:
     assert guide.filled(guide.GUIDE.read_text()) == guide.GUIDE.read_text(), "run scripts/workshop/guide.py"
 
 
-def test_the_guide_has_the_measured_seconds_of_every_chapter() -> None:
-    seconds = json.loads((ROOT / "book" / "minutes.json").read_text())
-    page = guide.GUIDE.read_text()
-    for chapter in CHAPTERS:
-        (row,) = re.findall(rf"^\| \[\]\(<{chapter}\.ipynb>\) \| (.+?) \| (\d+) \|", page, re.M)
-        assert row[0] == str(seconds.get(chapter, "not measured yet"))
-        assert page.count(f"<!-- {chapter} -->") == 1
-
-
 def test_a_stale_guide_is_noticed_and_mended() -> None:
     page = guide.GUIDE.read_text()
     stale = re.sub(r"^(\| \[\]\(<01-[^|]*\| )\d+", r"\g<1>12345", page, flags=re.M)
