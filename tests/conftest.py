@@ -1,11 +1,13 @@
 """Fixtures that every test file may use."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -76,6 +78,26 @@ def annotations(request, tmp_path_factory):
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, empty."""
+    monkeypatch.setenv("CATSPLIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[[str], ModuleType]:
+    """A function that imports one of the scripts as a module of its own."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(Path(name).stem, ROOT / "scripts" / name)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
 def generator() -> torch.Generator:
     """A CPU generator that starts from the same seed in every test."""
     return torch.Generator().manual_seed(20260216)
@@ -85,23 +107,9 @@ def generator() -> torch.Generator:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package, built from the working tree without a download."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            "--wheel-dir",
-            str(folder),
-            str(ROOT),
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    options = "--quiet --no-deps --no-build-isolation --no-index --wheel-dir".split()
+    command = [sys.executable, "-m", "pip", "wheel", *options, str(folder), str(ROOT)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     (path,) = folder.glob("catsplit-*.whl")
     return path
 

@@ -19,8 +19,7 @@ from catsplit.taxonomy import Taxonomy
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("CATSPLIT_CACHE", str(tmp_path / "cache"))
+def words(cache, monkeypatch):
     monkeypatch.setattr(text, "encoder", lambda name: text.TextEncoder(name, name, lambda: lambda t: encode([t])[0]))
 
 

@@ -61,12 +61,6 @@ def short_of(ssv2):
     return next(clip for clip in ssv2.sets["val"] if clip not in ssv2.broken)
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("CATSPLIT_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 def run(capsys, *arguments):
     status = cli.main(list(map(str, arguments)))
     return status, *capsys.readouterr()

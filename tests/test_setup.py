@@ -1,6 +1,5 @@
 """The set-up of .venv: done once, noticed when unfinished, never at the cost of somebody's own packages."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -15,13 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def setup(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """scripts/setup.py working on a folder of its own, with the commands that it would run written down."""
     for name in ("requirements.lock", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    spec = importlib.util.spec_from_file_location("catsplit_setup", ROOT / "scripts" / "setup.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("setup.py")
     venv = tmp_path / ".venv"
     monkeypatch.chdir(tmp_path)
     for name, value in {"ROOT": tmp_path, "VENV": venv, "PYTHON": venv / "bin" / "python",

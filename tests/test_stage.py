@@ -29,12 +29,6 @@ def clips_of(label: str, count: int, split: str = "val") -> list[str]:
     return [name for name in render.clip_names(split) if render.label_index(name) == place_of(label)][:count]
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("CATSPLIT_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 # Labels
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import importlib.util
 import json
 import pickle
 from dataclasses import FrozenInstanceError
@@ -54,15 +53,13 @@ def test_every_modifier_of_the_table_was_read(table):
     assert right / len(table) >= 0.93
 
 
-def test_readable_table_follows_from_the_csv(table, root):
-    spec = importlib.util.spec_from_file_location("modifier_table", root / "scripts" / "modifier_table.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+def test_readable_table_follows_from_the_csv(table, root, script):
+    tables = script("modifier_table.py")
     folder = root / "data" / "modifiers"
-    assert script.as_markdown(table) == (folder / "extractions.md").read_text(encoding="utf-8")
-    assert script.as_csv(table) == (folder / "extractions.csv").read_text(encoding="utf-8")
+    assert tables.as_markdown(table) == (folder / "extractions.md").read_text(encoding="utf-8")
+    assert tables.as_csv(table) == (folder / "extractions.csv").read_text(encoding="utf-8")
     changed = [dict(row, modifier="other") if number == 0 else row for number, row in enumerate(table)]
-    assert [row["verdict"] for row in script.with_verdicts(changed, folder / "extractions.csv")][:1] == ["unread"]
+    assert [row["verdict"] for row in tables.with_verdicts(changed, folder / "extractions.csv")][:1] == ["unread"]
 
 
 # A family or more for each rule, most of them from no data set.

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import importlib.util
 import io
 import re
 import tarfile
@@ -10,8 +9,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "web.py"
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -30,11 +27,9 @@ DIGEST = "sha512-" + base64.b64encode(hashlib.sha512(PACKED).digest()).decode()
 
 
 @pytest.fixture
-def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def web(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with a program in npm's place that leaves PACKED where it is told to, and notes that it ran."""
-    spec = importlib.util.spec_from_file_location("web", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("web.py")
     module.BIN, module.WEB = tmp_path / "bin", tmp_path / "web"
     module.PACKAGES = (("thing@1.0.0", DIGEST, "pages/thing", r"dist/.+"),)
     module.BIN.mkdir()
