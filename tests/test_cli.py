@@ -19,7 +19,7 @@ from catsplit.taxonomy import Taxonomy
 
 
 @pytest.fixture(autouse=True)
-def words(cache, monkeypatch):
+def made_up_words(cache, monkeypatch):
     monkeypatch.setattr(text, "encoder", lambda name: text.TextEncoder(name, name, lambda: lambda t: encode([t])[0]))
 
 
