@@ -82,13 +82,6 @@ def expected(taxonomy, part, clips):
     return tuple(labels), base["train"], base["val"], sets
 
 
-def test_what_is_written_is_read(written):
-    for part in "AB":
-        benchmark = Benchmark.open(written, part)
-        assert everything(benchmark) == expected(TAXONOMY, part, CLIPS)
-        assert benchmark.taxonomy.groups == TAXONOMY.groups
-
-
 NAMES = st.text(min_size=1, max_size=20).filter(str.strip)
 
 
@@ -116,7 +109,9 @@ def test_any_benchmark_survives_its_folder(drawn):
     with tempfile.TemporaryDirectory() as folder:
         write_benchmark(Path(folder) / "bench", taxonomy, clips)
         for part in "AB":
-            assert everything(open_quietly(Path(folder) / "bench", part)) == expected(taxonomy, part, clips)
+            benchmark = open_quietly(Path(folder) / "bench", part)
+            assert everything(benchmark) == expected(taxonomy, part, clips)
+            assert benchmark.taxonomy.groups == taxonomy.groups
 
 
 @PATIENT
@@ -344,9 +339,12 @@ def test_many_missing_videos_cost_no_comparison_with_all_others(tmp_path, monkey
         index.path("x.mp4")
 
 
-def test_a_folder_is_walked_once_and_late_videos_are_found(tmp_path, monkeypatch):
-    touch(tmp_path, "a/1.mp4", "b/2.mp4")
-    (tmp_path / "b" / "loop").symlink_to(tmp_path, target_is_directory=True)
+def test_a_folder_is_walked_once_with_linked_ones_and_late_videos_are_found(tmp_path_factory, monkeypatch):
+    tmp_path, disk = tmp_path_factory.mktemp("videos"), tmp_path_factory.mktemp("disk")
+    touch(tmp_path, "a/1.mp4")
+    touch(disk, "2.mp4")
+    (tmp_path / "b").symlink_to(disk, target_is_directory=True)
+    (disk / "loop").symlink_to(tmp_path, target_is_directory=True)
     walked = []
     scandir = os.scandir
     noted = "catsplit.datasets.clipindex.os.scandir"
@@ -357,10 +355,3 @@ def test_a_folder_is_walked_once_and_late_videos_are_found(tmp_path, monkeypatch
     touch(tmp_path, "c/3.mp4")
     assert index.path("c/3.mp4") == tmp_path / "c" / "3.mp4"
     assert len(walked) == 3
-
-
-def test_linked_folders_are_followed(tmp_path):
-    touch(tmp_path, "disk/1.mp4")
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "ssv2").symlink_to(tmp_path / "disk", target_is_directory=True)
-    assert ClipIndex(tmp_path / "videos").path("1.webm") == tmp_path / "videos" / "ssv2" / "1.mp4"

@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,8 +20,6 @@ from clipfiles import write_clip
 from torch import nn
 
 from catsplit.backbones import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     Backbone,
     Normalise,
     accelerated,
@@ -144,9 +141,12 @@ def test_features_equal_a_plain_loop(folder, backbone, tmp_path):
     assert backbone.seen() == 44
 
 
-def test_a_second_use_reads_the_cache(folder, backbone, tmp_path):
-    first = run(folder, backbone, tmp_path)
-    again = run(folder, backbone, tmp_path, workers=1, batch_size=1, on_error="skip", source="val.csv")
+def test_a_second_use_reads_the_cache_without_a_word(folder, backbone, tmp_path, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = run(folder, backbone, tmp_path, progress=True)  # no terminal here: a bar is for people
+        again = run(folder, backbone, tmp_path, workers=1, batch_size=1, on_error="skip", source="val.csv")
+    assert capsys.readouterr() == ("", "")
     np.testing.assert_array_equal(first.features, again.features)
     assert backbone.seen() == 44
     assert not list(tmp_path.rglob("0*"))
@@ -227,26 +227,6 @@ def wait_for_shards(cache: Path, count: int) -> None:
         time.sleep(0.01)
 
 
-def kill(process: subprocess.Popen) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-
-
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(folder, backbone, tmp_path, undisturbed):
-    process = start(folder, tmp_path, tmp_path / "killed", seconds=0.1)
-    go(process)
-    wait_for_shards(tmp_path, 2)
-    kill(process)
-    finished = len(list(tmp_path.glob("features/*/shards/0*.json")))
-    assert 2 <= finished < 6
-    (shards,) = tmp_path.glob("features/*/shards")
-    (shards / ".half-written.npy").write_bytes(b"half")
-    run(folder, backbone, tmp_path)
-    assert array(tmp_path).read_bytes() == undisturbed
-    assert backbone.seen() == 44 - SHARD * finished
-    assert sorted(path.name for path in shards.parent.iterdir()) == ["features.npy", "lock", "manifest.json"]
-
-
 def test_two_processes_share_the_work_of_one(folder, tmp_path, undisturbed):
     log = tmp_path / "log"
     processes = [start(folder, tmp_path, log, seconds=0.02) for _ in range(2)]
@@ -259,18 +239,22 @@ def test_two_processes_share_the_work_of_one(folder, tmp_path, undisturbed):
     assert Counting(log).seen() == 44
 
 
-def test_one_who_waits_for_a_killed_one_takes_over(folder, tmp_path, undisturbed):
+def test_one_who_waits_for_a_killed_one_takes_over_and_ends_with_the_same_bytes(folder, tmp_path, undisturbed):
     first, second = (start(folder, tmp_path, tmp_path / name, seconds=0.1) for name in ("first", "second"))
     go(first)
     wait_for_shards(tmp_path, 1)
     go(second)
     time.sleep(0.3)
     assert not (tmp_path / "second").exists()
-    kill(first)
+    first.kill()
+    first.communicate()
+    (shards,) = tmp_path.glob("features/*/shards")
+    (shards / ".half-written.npy").write_bytes(b"half")
     second.communicate(timeout=120)
     assert second.returncode == 0
     assert array(tmp_path).read_bytes() == undisturbed
     assert Counting(tmp_path / "second").seen() <= 44 - SHARD
+    assert sorted(path.name for path in shards.parent.iterdir()) == ["features.npy", "lock", "manifest.json"]
 
 
 def test_an_interrupted_run_keeps_its_shards_and_a_damaged_one_is_made_again(
@@ -323,22 +307,6 @@ def test_a_damaged_cache_is_noticed_and_made_again(
     assert path.read_bytes() == undisturbed
 
 
-def test_large_arrays_are_sampled_from_the_first_byte_to_the_last(tmp_path, monkeypatch):
-    path = tmp_path / "array"
-    monkeypatch.setattr(featurestore, "BLOCK", 10)
-    monkeypatch.setattr(featurestore, "BLOCKS", 5)
-    path.write_bytes(bytes(1000))
-    before = featurestore._sampled(path)
-    noticed = []
-    for position in range(1000):
-        spoil(path, position)
-        if featurestore._sampled(path) != before:
-            noticed.append(position)
-        spoil(path, position)
-    expected = [position for block in (0, 247, 495, 742, 990) for position in range(block, block + 10)]
-    assert noticed == expected
-
-
 def test_broken_clips_are_skipped_and_listed_and_no_other(own, folder, backbone, tmp_path):
     whole = run(folder, Counting(tmp_path / "whole"), tmp_path / "elsewhere")
     broken = break_some(own)
@@ -378,9 +346,6 @@ def test_short_clips_count_and_are_told(own, backbone, tmp_path):
             result = run(own, backbone, tmp_path, sampling=REPEATING, on_error="skip")
         assert result.short == short
         assert len(result) == backbone.seen() == 43
-        for clip, _ in short:
-            views = torch.from_numpy(read_views(own / clip, REPEATING)).flatten(1).float()
-            torch.testing.assert_close(torch.from_numpy(result.rows_of([clip])[0]), views @ backbone.weight / 1000)
     with pytest.warns(UserWarning, match="4 of the 44 clips"):
         left_out = run(own, backbone, tmp_path, on_error="skip")
     assert (left_out.short, len(left_out)) == ((), 40)
@@ -545,19 +510,12 @@ def test_any_module_becomes_a_backbone(folder, tmp_path):
 
 
 def test_another_method_of_the_module_may_give_the_features():
-    class WithHead(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.head = nn.Linear(3, 9)
-
+    class WithHead(nn.Linear):
         def features(self, views):
-            return views.float().mean((1, 2, 3))
-
-        def forward(self, views):
-            return self.head(self.features(views))
+            return views.mean((1, 2, 3))
 
     views = torch.randint(0, 256, (2, 4, 5, 6, 3), dtype=torch.uint8)
-    backbone = from_module(WithHead(), 3, method="features", transform=torch.Tensor.float, name="mean colour")
+    backbone = from_module(WithHead(3, 9), 3, method="features", transform=torch.Tensor.float, name="mean colour")
     torch.testing.assert_close(backbone(views), views.float().mean((1, 2, 3)))
     assert backbone.key != from_module(backbone.module, 3, transform=torch.Tensor.float).key
 
@@ -634,7 +592,7 @@ def test_what_is_under_way_is_finished_before_an_error_ends_the_run(own, tmp_pat
     assert [path.name for path in tmp_path.rglob("0*.npy")] == ["00000000-00000008.npy"]
 
 
-def test_half_precision_has_features_and_a_key_of_its_own(folder, tmp_path):
+def test_half_precision_has_features_and_a_key_of_its_own():
     whole = from_module(network(), DIM)
     half = accelerated(whole, "cpu", compiled=False)
     assert half.module is whole.module
@@ -650,8 +608,6 @@ def test_half_precision_has_features_and_a_key_of_its_own(folder, tmp_path):
     torch.testing.assert_close(half(views), expected.float(), rtol=0, atol=0)
     torch.testing.assert_close(half(views), whole(views), rtol=0.05, atol=0.05)
     assert not torch.equal(half(views), whole(views))
-    assert not np.array_equal(run(folder, half, tmp_path).features, run(folder, whole, tmp_path).features)
-    assert len(list(tmp_path.glob("features/*"))) == 2
 
 
 def test_a_module_is_compiled_once(monkeypatch):
@@ -671,12 +627,6 @@ def test_a_module_is_compiled_once(monkeypatch):
     assert fast.key == whole.key
 
 
-def test_the_constants_of_a_transform_are_those_of_torch():
-    views = torch.randint(0, 256, (2, 4, 12, 12, 3), dtype=torch.uint8)
-    expected = (views.float() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
-    assert torch.equal(Normalise()(views), expected.permute(0, 4, 1, 2, 3))
-
-
 def test_the_benchmark_for_gpus_runs_without_one_too(root, monkeypatch, capsys):
     monkeypatch.syspath_prepend(root / "benchmarks")
     benchmark = importlib.import_module("extract_gpu")
@@ -691,17 +641,3 @@ def test_the_benchmark_for_gpus_runs_without_one_too(root, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="no CUDA device here"):
         benchmark.main([])
-
-
-def test_a_bar_is_for_people(folder, backbone, tmp_path, capsys):
-    run(folder, backbone, tmp_path, progress=True)  # no terminal here
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == ""
-
-
-def test_no_warnings_without_trouble(folder, backbone, tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        run(folder, backbone, tmp_path)
-        run(folder, backbone, tmp_path)

@@ -154,11 +154,6 @@ def test_vit_s_at_its_real_size_needs_no_number(tmp_path):
     assert base.backbone.module.model.videomae.embeddings.position_embeddings.shape == (1, 8 * 14 * 14, 384)
 
 
-def test_every_norm_has_the_published_epsilon():
-    model = videomae.network(LABELS, positions="videomae", width=64, depth=2, heads=4)
-    assert {m.eps for m in model.modules() if isinstance(m, nn.LayerNorm)} == {1e-6}
-
-
 def test_positions_can_be_changed_and_travel_with_the_model():
     model = videomae.network(LABELS, positions="mvd", width=64, **TINY)
     first = model.videomae.embeddings.position_embeddings
@@ -245,11 +240,12 @@ def test_a_missing_weight_is_named(tmp_path, key):
 @pytest.mark.parametrize(
     ("key", "shape"),
     [
-        ("blocks.1.attn.q_bias", (63,)), ("blocks.0.attn.qkv.weight", (64, 192)), ("blocks.0.attn.qkv.weight", ()),
-        ("blocks.0.mlp.fc1.weight", (128, 64)), ("patch_embed.proj.weight", (64, 1, 2, 16, 16)),
-        ("patch_embed.proj.bias", ()), ("patch_embed.proj.weight", (64, 3, 2, 16, 14)), ("head.weight", (5,)),
+        ("blocks.1.attn.q_bias", (63,)),
+        ("blocks.0.attn.qkv.weight", ()),
+        ("patch_embed.proj.weight", (64, 3, 2, 16, 14)),
+        ("head.weight", (5,)),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_shape_is_named(tmp_path, key, shape):
     told = rf"size mismatch for {re.escape(key).replace('qkv', 'query')}" if shape else "dim|size mismatch"
     with pytest.raises(CatsplitError, match=rf"checkpoint\.pth is no checkpoint of such a ViT: .*({told})"):
@@ -304,4 +300,4 @@ def test_saved_by_transformers_it_comes_back_as_it_was(tmp_path, positions):
     assert base.head.labels == tuple(LABELS)
     assert base.sampling.shape == (6, 6, 48, 48, 3)
     assert (base.backbone(views) - reference(state, views, positions, 4)[0]).abs().max() < 1e-5
-    assert base.backbone.module.model.fc_norm.eps == 1e-6
+    assert {m.eps for m in base.backbone.module.modules() if isinstance(m, nn.LayerNorm)} == {1e-6}
