@@ -1,12 +1,13 @@
 """The modifier dictionary: vectors that sum to zero in a group, and clear errors for groups that can't be."""
 
-
 import pytest
 import torch
 
+from catsplit import stage
+from catsplit.alignment import pairs
 from catsplit.errors import HeadError
 from catsplit.head import Head
-from catsplit.modifiers import Dictionary, Split, check_split, new_rows
+from catsplit.modifiers import Dictionary, Split, check_split, groups_in, new_rows
 
 GROUPS = {"Push": ["Push left", "Push right"], "Open": ["Open"], "Fold": ["Fold once", "Fold twice", "Fold badly"]}
 MODIFIERS = {
@@ -91,3 +92,12 @@ def test_a_split_that_does_not_fit_is_a_clear_error(head, split, words):
     with pytest.raises(HeadError) as error:
         check_split(head, split)
     assert words in str(error.value)
+
+
+def test_a_coarse_label_is_no_pair_to_learn_from():
+    """The pairs of a command-line split are those of METHOD's section 4: no coarse label is a group of one."""
+    head, taxonomy = stage.head("A"), stage.taxonomy()
+    ours = pairs(head, groups_in(head, taxonomy.groups), taxonomy.modifiers)[0]
+    assert ours == pairs(head, taxonomy.untouched_groups("A"), taxonomy.modifiers)[0]
+    assert len(ours) == 102
+    assert not set(ours) & set(taxonomy.parts["A"])
