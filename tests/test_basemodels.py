@@ -262,6 +262,18 @@ def test_a_folder_of_transformers(tmp_path, kind):
     assert hubmodels.load_transformers(tmp_path).backbone.key != base.backbone.key
 
 
+@pytest.mark.filterwarnings(PREPROCESSOR)
+def test_an_edited_head_is_saved_with_its_model(tmp_path):
+    model = tiny("VideoMAE")
+    base = base_model(model, LABELS, Sampling(4, 2, 3, 32, 32), transform=FramesFirst())
+    new = base.head.split("Pulling", {"Pulling left": base.head["Pulling"], "Pulling right": -base.head["Pulling"]})
+    model.classifier, model.config.id2label = new.to_linear(), dict(enumerate(new.labels))
+    model.save_pretrained(tmp_path)
+    again = hubmodels.load_transformers(tmp_path).head
+    assert again.labels == new.labels
+    assert torch.equal(again.weight, new.weight)
+
+
 def test_a_name_of_the_hub_that_this_machine_has(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     folder = tmp_path / "models--somebody--something"

@@ -151,6 +151,7 @@ def test_vit_s_at_its_real_size_needs_no_number(tmp_path):
     base = videomae.load_checkpoint(path, names, positions="mvd")
     assert base.sampling.shape == (6, 16, 224, 224, 3)
     assert base.head.weight.shape == (119, 384)
+    assert base.head.logits(base.backbone(some_views(1, 16, 224))).shape == (1, 119)
     assert base.backbone.module.model.videomae.embeddings.position_embeddings.shape == (1, 8 * 14 * 14, 384)
 
 
