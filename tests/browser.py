@@ -77,6 +77,15 @@ def watch(tab: Page) -> list[str]:
     return complaints
 
 
+def looks(film: Locator) -> set[bytes]:
+    """What a clip is seen to be within little more than a second: one picture only if it stands still."""
+    found = set()
+    for _ in range(8):
+        found.add(film.screenshot())
+        film.page.wait_for_timeout(150)
+    return found
+
+
 def listed(view: Locator, name: str) -> Locator:
     """A list, or another control, of an interactive view by its title."""
     return view.get_by_label(name, exact=True)

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 import yaml
-from browser import watch
+from browser import looks, watch
 from chapters import NOTEBOOKS, ROOT
 from playwright.sync_api import Browser, Page
 
@@ -107,19 +107,13 @@ def test_a_clip_plays(tab: Page, pages: Path) -> None:
     clip = gallery.locator(".moving").first
     clip.scroll_into_view_if_needed()
 
-    def looks() -> set[bytes]:
-        found = set()
-        for _ in range(8):
-            found.add(gallery.locator(".film").first.screenshot())
-            tab.wait_for_timeout(150)
-        return found
-
+    film = gallery.locator(".film").first
     assert clip.bounding_box()["width"] > 40
-    assert len(looks()) > 2
+    assert len(looks(film)) > 2
     gallery.get_by_role("checkbox").focus()
     tab.keyboard.press("Space")
     assert not clip.is_visible()
-    assert len(looks()) == 1
+    assert len(looks(film)) == 1
 
 
 def test_clips_stand_still_for_those_who_ask_for_less_motion(chromium: Browser, pages: Path) -> None:
