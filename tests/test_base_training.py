@@ -485,7 +485,6 @@ def test_a_pretrained_model_of_transformers_gives_the_encoder(tmp_path):
         ({}, None, 'positions is "mvd" or "videomae", not None'),
         (MVD, "videomae", "positions.*aren't those of videomae"),
         ({"blocks.0.mlp.fc2.bias": None}, "mvd", "Missing.*mlp.fc2.bias"),
-        ({"blocks.0.mlp.fc2.bias": torch.zeros(9)}, "mvd", "size mismatch for .*mlp.fc2.bias"),
         ({"patch_embed.proj.weight": None}, "mvd", "Missing.*patch_embed.proj.weight"),
         ({"patch_embed.proj.weight": torch.zeros(100, 3, 2, 16, 16)}, "mvd", "width 100, none of"),
     ],
