@@ -217,7 +217,8 @@ class Setting:
     def training_clips(self) -> TrainingClips:
         """Which training clips are drawn for a split, and their features."""
         source = self._training or (self.extract if self._model else None)
-        return TrainingClips(self.benchmark, self.head, source)
+        # Of a small benchmark all at once: whoever asks for a few first, and then for others, has none made twice.
+        return TrainingClips(self.benchmark, self.head, self.training if self.small else source)
 
     def oracle(self, split: Split) -> Rows:
         """Rows of `controls.oracle`, fitted to all training clips, once for a split; it has no seed."""

@@ -40,6 +40,21 @@ def test_what_is_not_given_follows_from_the_benchmark(here, made):
     assert set(made.training.paths) == set(here.benchmark.clips("train")["path"])
 
 
+def test_a_small_benchmark_makes_features_of_its_training_clips_once(here):
+    asked = []
+
+    def source(names):
+        asked.append(len(names))
+        return here.training
+
+    small = Setting(here.head, benchmark=here.benchmark, features=here.features, training=source, small=True)
+    split = small.split("Pushing")
+    small.training_clips.fetch([(split, 1, 0)])
+    small.training_clips.everything(split)
+    assert small.training is small.training
+    assert asked == [len(here.benchmark.clips("train"))]
+
+
 def test_targets_and_clips_are_the_benchmarks(here, made):
     split = made.split("Pushing")
     fine, row_of = split.subcategories, {label: row for row, label in enumerate(here.benchmark.labels)}
