@@ -1,5 +1,7 @@
 """Means and differences of a sweep's lines against plain loops."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,19 +16,14 @@ KINDS = {"Push": "direction", "Pull": "direction", "Drop": "end", "Stack": "numb
 @pytest.fixture(scope="module")
 def lines():
     """Two parts, four splits each, three methods, two wordings and seeds; copies don't read, and stand in one."""
-    random, found = np.random.default_rng(0), []
-    for method, wording, initial, shots in [
+    swept = [
         ("copies", "exact", "", 0), ("retrieval", "exact", "", 0), ("retrieval", "other", "", 0),
         ("new rows", "exact", "coarse", 1), ("new rows", "exact", "coarse", 5), ("new rows", "exact", "copies", 1),
-    ]:  # fmt: skip
-        for part in "BA":
-            for coarse in reversed(KINDS):
-                for seed in (0, 1):
-                    line = {"benchmark": "Made-up", "part": part, "wording": wording, "encoder": "words"}
-                    line |= {"coarse": coarse, "kind": KINDS[coarse], "method": method, "initial": initial}
-                    rates = dict(zip(("generality", "locality"), random.random(2), strict=True))
-                    found.append(line | {"shots": shots, "seed": seed} | rates)
-    return pd.DataFrame(found)
+    ]  # fmt: skip
+    found = [(*what, *rest) for what, *rest in product(swept, "BA", reversed(KINDS), (0, 1))]
+    table = pd.DataFrame(found, columns=["method", "wording", "initial", "shots", "part", "coarse", "seed"])
+    table[["generality", "locality"]] = np.random.default_rng(0).random((len(found), 2))
+    return table.assign(benchmark="Made-up", encoder="words", kind=table["coarse"].map(KINDS))
 
 
 def by_hand(lines, rate="generality", **wanted):

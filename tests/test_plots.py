@@ -16,40 +16,32 @@ def texts(artists):
     return [artist.get_text().replace("\n", " ") for artist in artists]
 
 
-def points(ax):
-    """{name in the legend: its marks (n, 2)} of the lines with marks."""
-    shown = {}
-    for name, line in named(ax).items():
-        same = [other for other in ax.lines if to_hex(other.get_color()) == to_hex(line.get_color())]
-        same = [other.get_xydata() for other in same if other.get_marker() == line.get_marker()]
-        shown[name] = sorted({tuple(point) for xy in same for point in xy.tolist() if np.isfinite(point).all()})
-    return shown
-
-
-def named(ax):
-    return {line.get_label(): line for line in ax.get_legend_handles_labels()[0]}
+def marks(ax):
+    """{(name in the legend, x)} of the marks, told by colour and kind."""
+    names = {(to_hex(line.get_color()), line.get_marker()): name
+             for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}  # fmt: skip
+    found = {(names.get((to_hex(line.get_color()), line.get_marker())), x)
+             for line in ax.lines if line.get_marker() != "None" for x in line.get_xdata()}  # fmt: skip
+    return {(name, x) for name, x in found if np.isfinite(x)}
 
 
 # Series and their colours
 
 
 def test_a_method_has_one_colour_wherever_its_name_begins_a_series():
-    for names in (["alignment", "copies"], ["copies (control)", "part A", "alignment, paraphrased"], ["alignment"]):
-        palette = looks(names)["palette"]
-        for name in names:
-            of_method = [METHODS[method] for method in METHODS if name.startswith(method)]
-            assert not of_method or palette[name] in of_method
-        assert len(set(palette.values())) == len(names)
-    assert looks(["vision–language"])["palette"]["vision–language"] == METHODS["vision-language"]
-    assert looks(["random entries"])["palette"] != looks(["random vectors"])["palette"]
+    series = {name: name for name in METHODS} | {
+        "copies (control)": "copies", "alignment, paraphrased": "alignment", "vision–language": "vision-language",
+        "random vectors": "random",
+    }  # fmt: skip
+    for name, method in series.items():
+        assert looks(["part A", name])["palette"][name] == METHODS[method]
     compared = ("copies", "random vectors", "random entries", "vision-language", "retrieval", "alignment", "oracle")
     assert len({looks([name])["palette"][name] for name in compared}) == len(compared)
 
 
 def test_series_that_are_no_methods_have_no_methods_colour():
     look = looks(["one", "retrieval", "other"])
-    assert METHODS["retrieval"] not in (look["palette"]["one"], look["palette"]["other"])
-    assert len(set(look["markers"].values())) == 3
+    assert len(set(look["palette"].values())) == len(set(look["markers"].values())) == 3
 
 
 # Results
@@ -71,9 +63,7 @@ def means():
 
 def test_intervals_reach_from_low_to_high_around_the_mean(means):
     ax = plots.intervals(means)
-    drawn = points(ax)
-    assert sorted(x for x, _ in drawn["x"]) == [5.0, 6.0]
-    assert sorted(x for x, _ in drawn["y"]) == [7.0]
+    assert marks(ax) == {("x", 5.0), ("x", 6.0), ("y", 7.0)}
     bars = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"]
     ends = {(np.nanmin(bar), np.nanmax(bar)) for bar in bars if np.isfinite(bar).any()}
     assert ends >= {(4.0, 8.0), (7.0, 9.0), (5.5, 6.25)}
@@ -83,8 +73,7 @@ def test_intervals_reach_from_low_to_high_around_the_mean(means):
 
 
 def test_means_without_intervals_are_marks_alone(means):
-    ax = plots.intervals(means.drop(columns=["low", "high"]))
-    assert sorted(x for x, _ in points(ax)["x"]) == [5.0, 6.0]
+    assert marks(plots.intervals(means.drop(columns=["low", "high"]))) == {("x", 5.0), ("x", 6.0), ("y", 7.0)}
 
 
 def test_the_trade_off_marks_each_split_and_the_mean():
@@ -173,18 +162,17 @@ def cells(ax):
     return np.asarray(ax.collections[0].get_array())
 
 
-def test_rows_are_named_and_in_order():
-    weight = np.arange(12.0).reshape(3, 4)
-    ax = plots.rows(weight, ["a", "b", "c"])
+@pytest.mark.parametrize(
+    ("draw", "matrix"), [(plots.rows, np.arange(12.0).reshape(3, 4)), (plots.similarity, np.arange(9.0).reshape(3, 3))]
+)
+def test_rows_are_named_and_in_order(draw, matrix):
+    ax = draw(matrix, ["a", "b", "c"])
     assert texts(ax.get_yticklabels()) == ["a", "b", "c"]
-    assert np.allclose(cells(ax), weight)
+    assert np.allclose(cells(ax), matrix)
 
 
 def test_lines_part_the_groups_of_similar_rows():
-    matrix = np.eye(3)
-    ax = plots.similarity(matrix, ["a", "b", "c"], [1])
-    assert np.allclose(cells(ax), matrix)
-    assert texts(ax.get_yticklabels()) == ["a", "b", "c"]
+    ax = plots.similarity(np.eye(3), ["a", "b", "c"], [1])
     lines = [segment.tolist() for drawn in ax.collections[1:] for segment in drawn.get_segments()]
     assert [[[0, 1], [3, 1]], [[1, 3], [1, 0]]] == lines
 

@@ -24,26 +24,23 @@ def names_of(ax):
     return [text.get_text() for text in ax.get_yticklabels()]
 
 
-def test_a_map_holds_the_cosines_of_the_entries_named_beside_it():
-    labels = [f"entry {i}" for i in range(9)]
-    maps = {"weight": cosines(0), "text": cosines(1)}
-    axes = plots.similarity_maps(maps, labels)
+LABELS = [f"entry {i}" for i in range(9)]
+
+
+def test_two_maps_hold_the_cosines_of_the_entries_named_beside_them_and_lines_join_the_two_places():
+    maps, verdicts = {"weight": cosines(0), "text": cosines(1)}, ["right", "wrong", "none"] * 3
+    axes = plots.similarity_maps(maps, LABELS, verdicts, {"right": "same"})
     for (title, matrix), ax in zip(maps.items(), axes[[1, 3]], strict=True):
-        order = [labels.index(name) for name in names_of(ax)]
+        order = [LABELS.index(name) for name in names_of(ax)]
         assert sorted(order) == list(range(9))
         assert np.allclose(ax.collections[0].get_array(), matrix[np.ix_(order, order)])
         assert ax.get_title() == title
-
-
-def test_a_line_joins_the_two_places_of_an_entry_in_its_verdict():
-    labels = [f"entry {i}" for i in range(9)]
-    verdicts = ["right", "wrong", "none"] * 3
-    axes = plots.similarity_maps({"weight": cosines(0), "text": cosines(1)}, labels, verdicts, {"right": "same"})
     left, right = names_of(axes[1]), names_of(axes[3])
-    for line, label, verdict in zip(axes[2].lines, labels, verdicts, strict=True):
+    for line, label, verdict in zip(axes[2].lines, LABELS, verdicts, strict=True):
         assert list(line.get_ydata()) == [left.index(label) + 0.5, right.index(label) + 0.5]
-        assert same_color(line.get_color(), dictionaries.VERDICTS[verdict][0])
-        assert line.get_linestyle() == dictionaries.VERDICTS[verdict][1]
+        colour, style, _ = dictionaries.VERDICTS[verdict]
+        assert same_color(line.get_color(), colour)
+        assert line.get_linestyle() == style
     assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == ["✓ same"]
 
 
@@ -59,31 +56,23 @@ def merges(ax):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_both_trees_are_those_of_their_cosines(seed):
-    labels = [f"entry {i}" for i in range(8)]
-    maps = [cosines(seed, 8), cosines(seed + 50, 8)]
-    axes = plots.similarity_maps({"weight": maps[0], "text": maps[1]}, labels)
+def test_trees_are_those_of_their_cosines_and_the_second_is_turned_towards_the_first_order(seed):
+    maps = [cosines(seed), cosines(seed + 50)]
+    axes = plots.similarity_maps({"weight": maps[0], "text": maps[1]}, LABELS)
     for matrix, ax, tree in zip(maps, axes[[1, 3]], axes[[0, 4]], strict=True):
-        order = [labels.index(name) for name in names_of(ax)]
-        drawn = np.zeros((8, 8))
+        order = [LABELS.index(name) for name in names_of(ax)]
+        drawn = np.zeros((9, 9))
         for above, below, height in merges(tree):
-            drawn[np.ix_(list(above), list(below))] = drawn[np.ix_(list(below), list(above))] = height
+            drawn[np.ix_(list(above), list(below))] = height
         distance = squareform(1 - matrix[np.ix_(order, order)], checks=False)
-        expected = squareform(cophenet(linkage(distance, "average")))
-        assert np.allclose(drawn, expected)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_every_branch_of_the_second_tree_is_turned_towards_the_first_order(seed):
-    labels = [f"entry {i}" for i in range(9)]
-    axes = plots.similarity_maps({"weight": cosines(seed), "text": cosines(seed + 50)}, labels)
+        assert np.allclose(drawn + drawn.T, squareform(cophenet(linkage(distance, "average"))))
     first = [names_of(axes[1]).index(label) for label in names_of(axes[3])]
     for above, below, _ in merges(axes[4]):
         assert np.mean([first[i] for i in above]) <= np.mean([first[i] for i in below])
 
 
 def test_the_same_clustering_twice_has_the_same_order():
-    axes = plots.similarity_maps({"one": cosines(0), "same": cosines(0)}, [f"entry {i}" for i in range(9)])
+    axes = plots.similarity_maps({"one": cosines(0), "same": cosines(0)}, LABELS)
     assert names_of(axes[1]) == names_of(axes[3])
 
 

@@ -28,6 +28,10 @@ def drawn(ax: Axes) -> dict[str, np.ndarray]:
     }
 
 
+def written(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts if text.get_text()]
+
+
 def test_a_map_has_each_point_in_its_label_and_its_trust_in_its_title():
     chart, labels = a_map(), ["to the left", "to the right", "upwards"] * 4
     ax = plots.label_map(chart, labels, "Pushing")
@@ -58,12 +62,9 @@ def test_arrows_lead_from_a_row_to_its_new_rows():
     chart, labels = a_map(6), ["Push", "Pull", "Push to the left", "Push to the right", "Wave", "Rest"]
     kinds = ["coarse", "untouched", "new", "new", "untouched", "untouched"]
     ax = plots.row_map(chart, labels, kinds, [("Push", labels[2]), ("Push", labels[3])], named=["Push"])
-    arrows = [text for text in ax.texts if text.get_text() == ""]
-    assert [(tuple(a.xyann), tuple(a.xy)) for a in arrows] == [
-        (tuple(chart.places[0]), tuple(chart.places[2])),
-        (tuple(chart.places[0]), tuple(chart.places[3])),
-    ]
-    assert [text.get_text() for text in ax.texts if text.get_text()] == ["Push"]
+    arrows = [(text.xyann, text.xy) for text in ax.texts if text.get_text() == ""]
+    assert np.array_equal(arrows, chart.places[[[0, 2], [0, 3]]])
+    assert written(ax) == ["Push"]
     assert np.array_equal(drawn(ax)["new"], chart.places[2:4])
 
 
@@ -71,7 +72,7 @@ def test_names_are_written_once_and_apart():
     chart = a_map(20)
     names = [f"modifier number {i // 2}" for i in range(20)]
     ax = plots.name_map(chart, names, ["a kind", "another kind"] * 10)
-    assert sorted(text.get_text() for text in ax.texts) == sorted(set(names))
+    assert sorted(written(ax)) == sorted(set(names))
     for text in ax.texts:
         mine = chart.places[[name == text.get_text() for name in names]]
         assert any(np.array_equal(text.xy, place) for place in mine)

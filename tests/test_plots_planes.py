@@ -37,6 +37,15 @@ def marks(ax, marker):
     return [tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == marker]
 
 
+def named(ax):
+    """{name: the place that it is written beside}."""
+    return {text.get_text(): tuple(text.xy) for text in ax.texts if text.get_text()}
+
+
+def arrows(ax):
+    return [(tuple(text.xyann), tuple(text.xy)) for text in ax.texts if not text.get_text()]
+
+
 def test_the_axes_of_a_plane_are_orthonormal_and_hold_both_vectors():
     first, second = np.array([3.0, 0.0, 4.0]), np.array([1.0, 2.0, 2.0])
     axes = plots.plane_through(first, second)
@@ -44,15 +53,6 @@ def test_the_axes_of_a_plane_are_orthonormal_and_hold_both_vectors():
     assert np.allclose(axes[0], first / 5)
     for vector in (first, second):
         assert np.allclose(axes.T @ (axes @ vector), vector)
-
-
-def test_two_vectors_on_a_line_span_no_plane():
-    with pytest.raises(CatsplitError, match="one line"):
-        plots.plane_through(np.array([1.0, 2.0, 3.0]), np.array([-2.0, -4.0, -6.0]))
-    with pytest.raises(CatsplitError, match="one line"):
-        plots.plane_through(np.zeros(3), np.ones(3))
-    with pytest.raises(CatsplitError, match="second vector"):
-        plots.plane_through(np.ones(3), np.ones(4))
 
 
 def test_in_its_own_plane_the_parallelogram_is_not_distorted(head, new, plane):
@@ -76,15 +76,8 @@ def test_shadows_are_projections(head, new, plane):
     ax = plots.parallelogram(head, MEMBERS, COARSE, new, plane, {"other": head["x"]})
     hollow = [line.get_xydata()[0] for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert np.allclose(hollow, plane @ (head["x"] - head.mean(MEMBERS)).numpy(), atol=1e-6)
-    named = {text.get_text(): text.xy for text in ax.texts if text.get_text()}
-    assert set(named) == {*MEMBERS, COARSE, *NEW, "other", "mean of 2 rows"}
-    assert np.allclose(named["other"], hollow, atol=1e-6)
-
-
-def test_each_member_needs_its_new_row(head, new, plane):
-    new.popitem()
-    with pytest.raises(CatsplitError, match="2 members"):
-        plots.parallelogram(head, MEMBERS, COARSE, new, plane)
+    assert set(named(ax)) == {*MEMBERS, COARSE, *NEW, "other", "mean of 2 rows"}
+    assert np.allclose(named(ax)["other"], hollow, atol=1e-6)
 
 
 def test_regions_are_coloured_by_the_winner_of_the_whole_head(head, plane):
@@ -106,15 +99,22 @@ def test_points_of_the_plane_stand_on_their_own_answer(head, plane):
     assert np.allclose(ax.lines[0].get_xydata(), [[2, -1], [-3, 0.5]])
 
 
-def test_wrong_shapes_and_too_many_colours_are_one_sentence(head, plane):
-    with pytest.raises(CatsplitError, match="origin"):
-        plots.regions(head, plane, np.zeros(5), [COARSE])
-    with pytest.raises(CatsplitError, match="plane"):
-        plots.regions(head, plane[:, :4], np.zeros(6), [COARSE])
-    with pytest.raises(CatsplitError, match="at most"):
-        plots.regions(head, plane, np.zeros(6), [str(number) for number in range(9)])
-    with pytest.raises(CatsplitError, match="points"):
-        plots.regions(head, plane, np.zeros(6), [COARSE], {"clips": np.zeros((2, 5))})
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda *_: plots.plane_through(np.array([1.0, 2.0, 3.0]), np.array([-2.0, -4.0, -6.0])), "one line"),
+        (lambda *_: plots.plane_through(np.zeros(3), np.ones(3)), "one line"),
+        (lambda *_: plots.plane_through(np.ones(3), np.ones(4)), "second vector"),
+        (lambda head, plane: plots.parallelogram(head, MEMBERS, COARSE, {NEW[0]: head["x"]}, plane), "2 members"),
+        (lambda head, plane: plots.regions(head, plane, np.zeros(5), [COARSE]), "origin"),
+        (lambda head, plane: plots.regions(head, plane[:, :4], np.zeros(6), [COARSE]), "plane"),
+        (lambda head, plane: plots.regions(head, plane, np.zeros(6), [str(n) for n in range(9)]), "at most"),
+        (lambda head, plane: plots.regions(head, plane, np.zeros(6), [COARSE], {"x": np.zeros((2, 5))}), "points"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(head, plane, draw, message):
+    with pytest.raises(CatsplitError, match=message):
+        draw(head, plane)
 
 
 def test_the_plane_is_coloured_by_the_winner_and_has_an_arrow_for_each_row():
@@ -123,12 +123,8 @@ def test_the_plane_is_coloured_by_the_winner_and_has_an_arrow_for_each_row():
     shown = np.asarray(ax.images[0].get_array())
     assert shown[120, 240] == head.index("right")
     assert shown[120, 0] == head.index("left")
-    arrows = {tuple(text.xy) for text in ax.texts if not text.get_text()}
-    assert arrows == {(1.0, 0.0), (-1.0, 0.5)}
-    assert {text.get_text(): tuple(text.xy) for text in ax.texts if text.get_text()} == {
-        "right": pytest.approx((1.0, 0.0)),
-        "left": pytest.approx((-1.0, 0.5)),
-    }
+    assert arrows(ax) == [((0, 0), (1, 0)), ((0, 0), (-1, 0.5))]
+    assert named(ax) == {"right": (1, 0), "left": (-1, 0.5)}
     assert ax.lines[0].get_xydata().tolist() == [[1.0, 1.0]]
 
 
@@ -149,10 +145,6 @@ def test_names_cover_neither_points_nor_one_another_and_stay_inside():
 def test_modifier_vectors_run_from_the_prototype_to_each_member():
     head = Head(torch.tensor([[0.0, 3.0], [3.0, 0.0], [0.0, 0.0]]), torch.zeros(3), ["a", "b", "c"])
     ax = plots.prototypes(head, {"g": ["a", "b", "c"]}, {"a": "up", "b": "right", "c": "nowhere"})
-    arrows = [text for text in ax.texts if not text.get_text()]
-    assert [tuple(arrow.xy) for arrow in arrows] == [(0.0, 3.0), (3.0, 0.0), (0.0, 0.0)]
-    assert all(tuple(arrow.xyann) == (1.0, 1.0) for arrow in arrows)
-    named = {text.get_text(): text.xy for text in ax.texts if text.get_text()}
-    expected = {"g": (1.0, 1.0), "up": (0.0, 3.0), "right": (3.0, 0.0), "nowhere": (0.0, 0.0)}
-    assert set(named) == set(expected)
-    assert all(np.allclose(named[name], expected[name]) for name in expected)
+    tips = {"up": (0, 3), "right": (3, 0), "nowhere": (0, 0)}
+    assert arrows(ax) == [((1, 1), tip) for tip in tips.values()]
+    assert named(ax) == {"g": (1, 1)} | tips
