@@ -24,6 +24,8 @@ def check(args: argparse.Namespace) -> int:
     from catsplit.datasets.check import check as checked
 
     folder, videos = args.folder, args.videos
+    if folder and args.setting:
+        raise CatsplitError(f"Name a folder or a setting, not both {folder} and {args.setting}.")
     if folder is None:
         from catsplit.settingfile import STAGE, named_in
 

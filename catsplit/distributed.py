@@ -1,4 +1,4 @@
-"""Features across machines: Ray Data maps `extraction.make_shards` over the processes of a cluster.
+"""Features across machines: Ray Data maps `extraction.shards.make_shards` over the processes of a cluster.
 
     def load():                                        # runs in each process; chooses its device by itself
         backbone = videomae.load_checkpoint("/shared/mvd.pth", labels, positions="mvd").backbone

@@ -20,9 +20,9 @@ from catsplit.setting import Setting
 Method = Callable[[Setting, Split, int], Rows | Head | Scores]
 
 
-def _told(method: Method, fit: str = "", **columns: object) -> Method:
+def _told(method: Method, needs: str = "", **columns: object) -> Method:
     """A method that says what of the setting is made before it is timed; if it learns, its `initial` and `shots`."""
-    method.fit = fit
+    method.needs = needs
     for name, value in columns.items():
         setattr(method, name, value)
     return method

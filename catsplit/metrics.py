@@ -95,8 +95,10 @@ def evaluate(old: Head, new: Head, features: Features, targets: Tensor, new_feat
     gone, fresh = difference(old, new)
     dropped = torch.tensor([old.index(label) for label in gone])
     targets = check_targets(len(features), len(old), dropped, fresh, targets)
-    before = probabilities(old, features, gone)
-    after = probabilities(new, features if new_features is None else new_features)
+    new_features = features if new_features is None else new_features
+    if len(new_features) != len(features):
+        raise CatsplitError(f"{len(features)} clips need as many features after the edit, not {len(new_features)}.")
+    before, after = probabilities(old, features, gone), probabilities(new, new_features)
     number = {label: old.index(label) for label in old.labels if label not in gone}
     number |= {label: len(old) + j for j, label in enumerate(fresh)}
     confidence, place = after.max(1)

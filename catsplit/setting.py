@@ -53,7 +53,8 @@ class Setting:
         name: of the benchmark in tables; its folder's by default.
         model: answers the classifier that `head`, `backbone` and features are taken from.
         prepare: has the videos of these clips made, where they aren't there from the start.
-        see: the validation clips' frame embeddings and the vision–language model that made them.
+        see: answers, for this setting, a vision–language model and its frame embeddings of the validation clips.
+        sees: the name of that model.
         small: all clips fit into memory once decoded, and their features are made in a minute.
 
     Attributes:
@@ -78,9 +79,10 @@ class Setting:
         model: Callable[[], BaseModel] | None = None,
         prepare: Callable[[Sequence[str]], object] | None = None,
         see: Callable[["Setting"], tuple[Any, Tensor]] | None = None,
+        sees: str = "",
         small: bool = False,
     ) -> None:
-        self._benchmark, self._model, self._prepare, self._see = benchmark, model, prepare, see
+        self._benchmark, self._model, self._prepare, self._see, self.sees = benchmark, model, prepare, see, sees
         self._training, self._seen, self.small = training, {}, small
         self._targets: dict[str, Tensor] = {}
         self.fits: dict[Any, Any] = {}
@@ -93,14 +95,15 @@ class Setting:
         self.__dict__.update({key: value for key, value in given.items() if value is not None})
 
     def __repr__(self) -> str:
-        return f"Setting({self.name!r}, {self._benchmark!r})" if self._benchmark else f"Setting({self.head!r})"
+        return f"Setting({self.name!r}, {self._benchmark or self.__dict__.get('head')!r})"
 
-    def replace(self, **changes: object) -> "Setting":
-        """The same setting with another `encode` or other `seeds`; what doesn't hang on them stays made."""
+    def replace(self, encode: Encode, seeds: Sequence[int]) -> "Setting":
+        """The same setting with another encoder and other seeds; what doesn't hang on them is made once for both."""
+        _ = self.head, self.groups, self.modifiers
         other = copy.copy(self)
         for fit in ("alignment", "ridge"):
             other.__dict__.pop(fit, None)
-        other.__dict__.update(changes)
+        other.encode, other.seeds = encode, tuple(seeds)
         return other
 
     # What is given, or comes from the benchmark and the model
@@ -118,7 +121,7 @@ class Setting:
     @cached_property
     def model(self) -> BaseModel:
         if self._model is None:
-            raise CatsplitError("This setting has a head, but no backbone to see clips with: give a `model`.")
+            raise CatsplitError(f"The setting {self.name} has no backbone to see clips with: give a `model`.")
         return self._model()
 
     @cached_property
@@ -128,6 +131,8 @@ class Setting:
 
     @cached_property
     def groups(self) -> Mapping[str, Sequence[str]]:
+        if self._benchmark is None:
+            raise CatsplitError("A classifier without a benchmark needs `groups` and `modifiers` of its labels.")
         return self.benchmark.taxonomy.untouched_groups(self.part)
 
     @cached_property
@@ -231,18 +236,20 @@ class Setting:
         """Whether there is a vision–language model for the baseline."""
         return self._see is not None
 
-    @cached_property
+    @property
     def vision_language(self) -> tuple[Any, Tensor]:
         """The baseline's model, and frame embeddings (N, n) of the validation clips."""
         if self._see is None:
             raise CatsplitError(f"{self.name} has no vision–language model: name one as `vision_language`.")
-        return self._see(self)
+        if self.sees not in self.fits:
+            self.fits[self.sees] = self._see(self)
+        return self.fits[self.sees]
 
     # Splits
 
     def split(self, coarse: str, names: Sequence[str] = (), modifiers: Sequence[str] = ()) -> Split:
         """The benchmark's split of a category, or one into names of one's own, whose modifiers are drawn from them."""
-        return Split.of(coarse, names, modifiers) if names else self.benchmark.split(coarse)
+        return Split.of(coarse, names, modifiers) if names or modifiers else self.benchmark.split(coarse)
 
     @property
     def splits(self) -> tuple[Split, ...]:

@@ -141,7 +141,7 @@ def _of_stage(part: str, values: Mapping[str, Any]) -> Setting:
 
     return Setting(
         benchmark=stage.load(part), name=stage.NAME, model=lambda: stage.model(part), prepare=stage.prepare, see=see,
-        small=True, encode=_encoder(values), seeds=values.get("seeds", SEEDS),
+        sees="Stage-Split's own", small=True, encode=_encoder(values), seeds=values.get("seeds", SEEDS),
     )  # fmt: skip
 
 
@@ -179,8 +179,8 @@ def _of_folder(part: str, values: Mapping[str, Any]) -> Setting:
         return seeing, seeing.embed(setting.features.paths, benchmark.path).features
 
     return Setting(
-        benchmark=benchmark, model=model, see=see if "vision_language" in values else None, encode=_encoder(values),
-        seeds=values.get("seeds", SEEDS),
+        benchmark=benchmark, model=model, see=see if "vision_language" in values else None,
+        sees=values.get("vision_language", ""), encode=_encoder(values), seeds=values.get("seeds", SEEDS),
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +61,7 @@ def sweep(
         initial: rows that low-shot methods begin with, of `methods.INITIAL`.
         shots: clips of each subcategory that low-shot methods learn from; None is all of them, a fifth of which
             then decides when to stop.
+        recipe: of low-shot fine-tuning.
         out: CSV file, written anew after each split; what it holds is not done again. Splits that learn from a few
             clips learn together, before the first of them is written down.
         progress: show a bar, in a terminal or notebook.
@@ -112,9 +112,11 @@ def _planned(
     recipe: Recipe,
 ) -> list[Line]:
     """All lines of a setting, in the table's order; the seeds' networks are fitted for all of them at once."""
+    _ = setting.features, setting.training_clips  # made once, for the settings of all encoders
     seeds = setting.seeds if set(seeds) <= set(setting.seeds) else seeds
     encoders = encode if isinstance(encode, Mapping) else {_name_of(encode or setting.encode): encode or setting.encode}
-    readers = {name: setting.replace(encode=function, seeds=seeds) for name, function in encoders.items()}
+    _distinct("encoders", encoders)
+    readers = {name: setting.replace(function, seeds) for name, function in encoders.items()}
     if encode is None and seeds == setting.seeds:
         readers = dict.fromkeys(readers, setting)  # whose alignment may be fitted already
     opened = {wording: setting.worded(wording) for wording in wordings}
@@ -122,8 +124,8 @@ def _planned(
     for wording, benchmark in opened.items():
         for encoder, reader in readers.items():
             key = _digest(reader, benchmark)
-            learned = [repr(recipe), *(setting.training_clips.clips_of(split.coarse)[0] for split in setting.splits)]
-            keys[wording, encoder] = key, _hash([key, json.dumps(learned)])
+            learned = [repr(recipe), *(setting.training_clips.listed(split.coarse)[0] for split in setting.splits)]
+            keys[wording, encoder] = key, _hash([key, json.dumps(learned)]), _hash([key, setting.sees])
     plan: list[Line] = []
     for number, split in enumerate(setting.splits):
         fine = setting.benchmark.taxonomy.groups[split.coarse]
@@ -132,11 +134,12 @@ def _planned(
             "benchmark": setting.name, "part": setting.part, "coarse": split.coarse, "kind": split.kind or "",
             "known": float(np.mean([setting.modifiers[label] in known_words for label in fine])), "k": len(fine),
         }  # fmt: skip
-        for (wording, encoder), (key, learned) in keys.items():
+        for (wording, encoder), (key, learned, seen) in keys.items():
             here = {"wording": wording, "encoder": encoder, "split": opened[wording].splits[number]}
             for method, start, n, seed in cells:
-                cell = {"method": method, "initial": start, "shots": n, "seed": seed, "key": learned if n else key}
-                plan.append(common | here | {"setting": readers[encoder]} | cell)
+                cell = {"method": method, "initial": start, "shots": n, "seed": seed, "setting": readers[encoder]}
+                cell["key"] = learned if n else seen if method == known.VISION_LANGUAGE else key
+                plan.append(common | here | cell)
     return plan
 
 
@@ -153,14 +156,13 @@ def _run(
 
     learned = [line for line in todo if line["method"] not in made]
     everything = any(line["method"] == known.ORACLE for line in todo)
+    for line in todo:
+        method = made.get(line["method"]) or known.INITIAL[line["initial"]]
+        if needed := getattr(method, "needs", ""):
+            getattr(line["setting"], needed)  # before anything is timed, and before what takes longer
     if learned or everything:
         draws = dict.fromkeys((line["split"], line["shots"], line["seed"]) for line in learned)
         setting.training_clips.fetch(draws, everything)
-    for line in todo:
-        method = made.get(line["method"]) or known.INITIAL[line["initial"]]
-        if fit := getattr(method, "fit", ""):
-            with suppress(HeadError):  # each line that needs it will say why there is none
-                getattr(line["setting"], fit)
     evaluator = Evaluator(setting.head, setting.features)
     groups: dict[str, list[Line]] = {}
     for line in todo:

@@ -87,7 +87,7 @@ class Sampling:
         return (along, left) if height > width else (top, along)
 
 
-# The published test views (METHOD.md 11), the same for both; FineGym's videos were resized to 480 × 270 before.
+# The published test views, the same for both; FineGym's videos were resized to 480 × 270 before.
 _PUBLISHED = Sampling(frames=16, segments=2, crops=3, short_side=224, crop_size=224)
 _STAGE = Sampling(frames=16, segments=2, crops=1, short_side=48, crop_size=40)  # of clips of 80 × 80 pixels
 PRESETS: Mapping[str, Sampling] = MappingProxyType({"ssv2": _PUBLISHED, "finegym": _PUBLISHED, "stage": _STAGE})

@@ -10,7 +10,7 @@ from madeup import encode, world
 import catsplit
 from catsplit import stage
 from catsplit.benchmark import Benchmark
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head
 from catsplit.modifiers import Dictionary
 from catsplit.setting import Setting
@@ -33,8 +33,9 @@ def test_what_is_not_given_follows_from_the_benchmark(here, made):
     assert torch.equal(made.dictionary.vectors, wanted.vectors)
     assert made.alignment is made.alignment
     assert made.alignment.seeds == made.seeds == (0, 1, 2)
-    assert made.replace(seeds=(5,)).alignment.seeds == (5,)
-    assert made.replace(seeds=(5,)).dictionary is made.dictionary
+    other = made.replace(encode, (5,))
+    assert other.alignment.seeds == (5,)
+    assert other.dictionary is made.dictionary
     assert made.wordings == ("exact", "other")
     assert made.worded("other").split("Pulling").modifiers == ("leftwards", "rightwards")
     assert set(made.training.paths) == set(here.benchmark.clips("train")["path"])
@@ -74,6 +75,8 @@ def test_a_split_has_the_benchmarks_names_or_ones_own(made):
     assert made.split("Pulling") is made.benchmark.split("Pulling")
     own = made.split("Pulling", ["Pulling fast", "Pulling slowly"])
     assert (own.subcategories, own.modifiers) == (("Pulling fast", "Pulling slowly"), ("fast", "slowly"))
+    with pytest.raises(HeadError, match="0 subcategories need as many"):
+        made.split("Pulling", modifiers=["fast", "slowly"])
     given = made.split("Pulling", ["Tugging", "Hauling"], ["with a jerk", "for long"])
     assert given.modifiers == ("with a jerk", "for long")
 
@@ -82,9 +85,11 @@ def test_a_classifier_alone_says_what_it_lacks(here):
     taxonomy = here.benchmark.taxonomy
     alone = Setting(here.head, groups=taxonomy.untouched_groups("A"), modifiers=taxonomy.modifiers, encode=encode)
     assert len(alone.dictionary) == 7
-    for ask, words in (("features", "a `model`"), ("splits", "without a benchmark"), ("vision_language", "no vision")):
+    for ask, words in (("features", "without a benchmark"), ("model", "no backbone"), ("vision_language", "no vision")):
         with pytest.raises(CatsplitError, match=words):
-            _ = getattr(alone.replace(_benchmark=here.benchmark) if ask == "features" else alone, ask)
+            getattr(alone, ask)
+    with pytest.raises(CatsplitError, match="needs `groups` and `modifiers`"):
+        _ = Setting(here.head).dictionary
 
 
 def test_a_head_of_other_labels_is_refused(here):

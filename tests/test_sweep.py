@@ -329,6 +329,26 @@ def test_an_encoder_is_known_by_its_key(here, tmp_path):
         run(here, out=tmp_path / "t.csv", methods=["copies"], encode=named("b"))
 
 
+def test_another_vision_language_model_is_another_input(here, tmp_path):
+    def seen(name):
+        made = setting_of(here)
+        made.sees, made._see = name, lambda setting: (None, None)
+        made.fits[name] = made._see(made)
+        return made
+
+    def scores(setting, split, seed):
+        rows = controls.copies(setting.head, split, seed=seed)
+        return metrics.evaluate(
+            setting.head, setting.head.split(split.coarse, rows), setting.features, setting.targets(split)
+        )
+
+    options = {"methods": {known.VISION_LANGUAGE: scores, "copies": None}, "out": tmp_path / "t.csv", "progress": False}
+    sweep(seen("one"), **options)
+    sweep(seen("one"), **options)
+    with pytest.raises(CatsplitError, match="holds results for .*vision-language"):
+        sweep(seen("other"), **options)
+
+
 def test_a_second_sweep_keeps_away_from_the_file(here, tmp_path):
     def nested(setting, split, seed):
         with pytest.raises(CatsplitError, match=r"Another sweep is writing .*t\.csv"):
@@ -362,6 +382,7 @@ def test_a_file_that_is_no_sweeps_is_refused_and_stays(here, tmp_path, content):
         ({"methods": ["new rows"], "shots": [0], "training": print}, "1 or more, or None"),
         ({"methods": ["new rows"], "shots": [1.5], "training": print}, "1 or more, or None"),
         ({"seeds": []}, "one or more different seeds"),
+        ({"encode": {}}, "one or more different encoders"),
         ({"seeds": [1, 1]}, "one or more different seeds"),
         ({"wordings": ["poetic"]}, "no wording 'poetic'"),
     ],

@@ -141,7 +141,7 @@ class WholeModel:
         shots: training clips of each subcategory; None for all, a fifth of which then decides when to stop.
     """
 
-    initial, fit = "coarse", "model"  # what a table tells, and what of the setting is made before it is timed
+    initial, needs = "coarse", "model"  # what a table tells, and what of the setting is made before it is timed
 
     def __init__(self, shots: int | None = 1, recipe: Recipe = PUBLISHED) -> None:
         self.shots, self._recipe = checked_shots((shots,))[0], recipe
