@@ -113,7 +113,7 @@ def by_kind(results: pd.DataFrame, methods: Sequence[str] = COMPARED_BY_KIND) ->
         chance=1 / lines["k"],
     )
     table = _summary(lines, [*SETTING, "kind", "method"], (*RATES, "chance"))
-    return table.drop(columns=["chance low", "chance high"])
+    return table.drop(columns=["chance low", "chance high"], errors="ignore")  # none where no split has a kind
 
 
 def differences(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
