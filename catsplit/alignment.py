@@ -8,11 +8,12 @@ taxonomy, so g doesn't depend on which category is split, and one fit for each s
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import cos, pi
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, gelu
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.adamw import adamw
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
@@ -117,11 +118,11 @@ def fit(
     best = [tensor.clone() for tensor in weights]
     for tensor in weights:
         tensor.grad = torch.zeros_like(tensor)
-    optimizer = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=weight_decay, fused=True)
-    schedule = CosineAnnealingLR(optimizer, epochs)
+    moments = [[torch.zeros_like(tensor) for tensor in weights] for _ in range(2)]
+    steps = [torch.zeros(()) for _ in weights]
     average, record = None, torch.full((len(seeds),), -torch.inf)
     waited, ran = torch.zeros(len(seeds), dtype=torch.int64), torch.zeros(len(seeds), dtype=torch.int64)
-    for _ in range(epochs):
+    for epoch in range(epochs):
         active = waited < patience
         if not active.any():
             break
@@ -130,8 +131,12 @@ def fit(
         shuffled_x, shuffled_y = x[order], y[order]
         for at in range(0, len(x), batch):
             _gradients(weights, shuffled_x[:, at : at + batch], shuffled_y[:, at : at + batch])
-            optimizer.step()
-        schedule.step()
+            # The function, because the first optimizer object of a process imports torch's compiler, for 5 seconds.
+            adamw(
+                weights, [tensor.grad for tensor in weights], *moments, [], steps, fused=True, amsgrad=False,
+                beta1=0.9, beta2=0.999, lr=learning_rate, weight_decay=weight_decay, eps=1e-8, maximize=False,
+            )  # fmt: skip
+        learning_rate *= (1 + cos(pi * (epoch + 1) / epochs)) / (1 + cos(pi * epoch / epochs))  # cosine annealing
         cosine = cosine_similarity(_network(weights, x), y, dim=-1).mean(1)
         average = cosine if average is None else 0.95 * average + 0.05 * cosine
         # Seeds that have stopped go on in the common products, but nothing of them is kept.

@@ -146,6 +146,8 @@ def groups(args: argparse.Namespace) -> None:
             f"No two of the {len(labels)} labels of {args.head} share a concept by their words: write {args.out} "
             'by hand, {"group_scheme": {"Pushing something": ["Pushing something from left to right", …], …}}.'
         )
+    if Path(args.out).exists():
+        raise CatsplitError(f"{args.out} is there already, perhaps edited by hand: name another file, --out FILE.")
     taxonomy = Taxonomy(found, {})
     taxonomy.save(Path(args.out))
     for concept, members in found.items():

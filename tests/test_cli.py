@@ -124,6 +124,9 @@ def test_proposed_groups_are_what_a_split_takes(tmp_path, capsys, generator):
     assert f'  "{known[0]}": modifier "{ways[0]}"' in said
     assert "2 labels stand alone" in said
     assert dict(Taxonomy.load(groups).groups) == {"Pushing something": tuple(known)}
+    assert run(capsys, "groups", head, "--out", groups)[::2] == (
+        1, f"catsplit: {groups} is there already, perhaps edited by hand: name another file, --out FILE.\n"
+    )  # fmt: skip
     new = [f"Pulling something {way}" for way in ways]
     given = ("split", head, "Pulling something", *new, "--groups", groups, "--out", out, "--method", "retrieval")
     assert run(capsys, *given)[0] == 0
