@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The rooms of the core, with the files that were folded into them since.
 CORE = {
     "head, rows": ("head", "rows"),
-    "modifiers": ("modifiers",),
+    "modifiers": ("modifiers", "words/splits"),
     "retrieval, alignment, controls": ("retrieval", "alignment", "controls"),
     "lowshot, shots": (
         "lowshot", "shots", "training/recipe", "training/shots", "training/sidebyside", "training/clips",
