@@ -97,13 +97,13 @@ class Setting:
     def __repr__(self) -> str:
         return f"Setting({self.name!r}, {self._benchmark or self.__dict__.get('head')!r})"
 
-    def replace(self, encode: Encode, seeds: Sequence[int]) -> "Setting":
+    def replace(self, *, encode: Encode | None = None, seeds: Sequence[int] | None = None) -> "Setting":
         """The same setting with another encoder and other seeds; what doesn't hang on them is made once for both."""
         _ = self.head, self.groups, self.modifiers
         other = copy.copy(self)
         for fit in ("alignment", "ridge"):
             other.__dict__.pop(fit, None)
-        other.encode, other.seeds = encode, tuple(seeds)
+        other.encode, other.seeds = encode or self.encode, tuple(seeds or self.seeds)
         return other
 
     # What is given, or comes from the benchmark and the model

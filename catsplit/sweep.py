@@ -116,7 +116,7 @@ def _planned(
     seeds = setting.seeds if set(seeds) <= set(setting.seeds) else seeds
     encoders = encode if isinstance(encode, Mapping) else {_name_of(encode or setting.encode): encode or setting.encode}
     _distinct("encoders", encoders)
-    readers = {name: setting.replace(function, seeds) for name, function in encoders.items()}
+    readers = {name: setting.replace(encode=function, seeds=seeds) for name, function in encoders.items()}
     if encode is None and seeds == setting.seeds:
         readers = dict.fromkeys(readers, setting)  # whose alignment may be fitted already
     opened = {wording: setting.worded(wording) for wording in wordings}

@@ -33,7 +33,7 @@ def test_what_is_not_given_follows_from_the_benchmark(here, made):
     assert torch.equal(made.dictionary.vectors, wanted.vectors)
     assert made.alignment is made.alignment
     assert made.alignment.seeds == made.seeds == (0, 1, 2)
-    other = made.replace(encode, (5,))
+    other = made.replace(seeds=(5,))
     assert other.alignment.seeds == (5,)
     assert other.dictionary is made.dictionary
     assert made.wordings == ("exact", "other")
