@@ -75,13 +75,15 @@ def test_a_slide_shows_its_picture_clips_or_table_large_and_with_a_text(tab: Pag
     for slide in SLIDES:
         now = tab.locator("section.present section.present")
         if "show" in slide:
-            shown = now.locator("img:visible, table:visible")
+            shown = now.locator("img:visible, table:visible, .film:visible")
             assert shown.count() >= 1, slide["title"]
             boxes = [shown.nth(number).bounding_box() for number in range(shown.count())]
             assert sum(box["width"] * box["height"] for box in boxes) > 0.08 * 1280 * 900, slide["title"]
         for picture in now.locator("img").all():
             assert picture.evaluate("picture => picture.complete && picture.naturalWidth > 40")
             assert len(picture.get_attribute("alt")) > 10
+        for film in now.locator(".film").all():
+            assert len(film.get_attribute("aria-label")) > 10
         tab.keyboard.press("ArrowRight")
 
 
