@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -44,6 +43,8 @@ def similarity_maps(
     Raises:
         CatsplitError: not two maps, fewer than two entries, a map of another shape, or an unknown verdict.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     n = len(labels)
     if len(maps) != 2 or n < 2:
         raise CatsplitError(f"Two maps of two entries or more were expected, not {len(maps)} of {n}.")

@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from catsplit.plots.style import COLOURS, MARKS, check_shape, finish, new_axes, styled
@@ -21,6 +20,8 @@ def rows(weight: np.ndarray, labels: Sequence[str], ax: Axes | None = None) -> A
         weight: (C, D).
         labels: C texts.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     weight = np.asarray(weight)
     check_shape("A weight matrix", weight, (len(labels), None))
     ax = ax or new_axes((8, 0.9 + 0.26 * len(labels)))
@@ -40,6 +41,8 @@ def similarity(matrix: np.ndarray, labels: Sequence[str], cuts: Sequence[int] = 
         labels: n texts.
         cuts: numbers of the rows at which a new group begins.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     check_shape("A matrix of similarities", matrix, (len(labels), len(labels)))
     ax = ax or new_axes((7.4, 0.7 + 0.27 * len(labels)))
     sns.heatmap(np.asarray(matrix), vmin=-1, vmax=1, xticklabels=False, ax=ax, **SIGNED)
@@ -65,6 +68,8 @@ def matches(
         entries: M texts.
         chosen: {name of the rule: the entry's number for each target}, at most three rules.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     table = np.asarray(table)
     check_shape("A table of similarities", table, (len(targets), len(entries)))
     ax = ax or new_axes((2.6 + 1.5 * len(entries), 1.6 + 0.8 * len(targets)))
@@ -98,6 +103,8 @@ def confusion(
     Raises:
         CatsplitError: counts of another shape.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     counts = np.asarray(counts)
     answered = list(answered or shown)
     check_shape("The counts of a confusion matrix", counts, (len(shown), len(answered)))

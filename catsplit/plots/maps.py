@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
@@ -25,6 +24,8 @@ def label_map(
     Raises:
         CatsplitError: another number of labels than of points, or more different ones than there are marks.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     check_shape("The places of a map", chart.places, (len(labels), 2))
     if (count := len(set(labels))) > MOST:
         raise CatsplitError(f"A map tells {MOST} labels apart, not {count}.")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from catsplit.plots.style import COLOURS, GIVEN, as_given, check_columns, finish, looks, new_axes, styled
@@ -18,6 +17,8 @@ def bars(
     digits: int = 2,
 ) -> Axes:
     """Horizontal bars with their names, the first on top; the number stands at each bar's end, with so many digits."""
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     ax = ax or new_axes((7.4, 0.8 + 0.34 * len(values)))
     sns.barplot(x=list(values.values()), y=list(values), color=COLOURS[0], saturation=1, width=0.7, ax=ax)
     ax.bar_label(ax.containers[0], fmt=f" %.{digits}f")
@@ -42,6 +43,8 @@ def intervals(
     Raises:
         CatsplitError: a column is missing.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     check_columns(table, "group", "series", "mean")
     groups, look = table["group"].unique(), looks(table["series"])
     count = len(look["palette"])
@@ -80,6 +83,8 @@ def curves(
     Raises:
         CatsplitError: a column is missing.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     check_columns(table, "series", "x", "mean")
     ax = ax or new_axes((7.4, 4.4))
     lines = as_given(table)
@@ -108,6 +113,8 @@ def trade_off(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> A
         table: one row a split and method; columns method, generality, locality (percent), and optionally those of
             the intervals of the method's means, as `generality low`, `generality high` and so on.
     """
+    import seaborn as sns  # with it comes scipy.stats, seconds that not every page needs
+
     check_columns(table, "method", "generality", "locality")
     ax = ax or new_axes((7.0, 4.8))
     look, rates = looks(table["method"]), ["generality", "locality"]
