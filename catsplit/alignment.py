@@ -8,6 +8,7 @@ taxonomy, so g doesn't depend on which category is split, and one fit for each s
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import cos, pi
 
 import torch
@@ -18,6 +19,7 @@ from torch.optim.adamw import adamw
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Split, check_groups, new_rows
+from catsplit.recipe import Progress, Recipe
 from catsplit.text import Encode, embed
 
 
@@ -120,13 +122,10 @@ def fit(
         tensor.grad = torch.zeros_like(tensor)
     moments = [[torch.zeros_like(tensor) for tensor in weights] for _ in range(2)]
     steps = [torch.zeros(()) for _ in weights]
-    average, record = None, torch.full((len(seeds),), -torch.inf)
-    waited, ran = torch.zeros(len(seeds), dtype=torch.int64), torch.zeros(len(seeds), dtype=torch.int64)
-    for epoch in range(epochs):
-        active = waited < patience
-        if not active.any():
+    progress = Progress(len(seeds), Recipe(epochs=epochs, patience=patience, gain=gain), back=True)
+    for epoch in count():
+        if not progress.active.any():
             break
-        ran += active
         order = torch.stack([torch.randperm(len(x), generator=generator) for generator in generators])
         shuffled_x, shuffled_y = x[order], y[order]
         for at in range(0, len(x), batch):
@@ -137,15 +136,11 @@ def fit(
                 beta1=0.9, beta2=0.999, lr=learning_rate, weight_decay=weight_decay, eps=1e-8, maximize=False,
             )  # fmt: skip
         learning_rate *= (1 + cos(pi * (epoch + 1) / epochs)) / (1 + cos(pi * epoch / epochs))  # cosine annealing
-        cosine = cosine_similarity(_network(weights, x), y, dim=-1).mean(1)
-        average = cosine if average is None else 0.95 * average + 0.05 * cosine
         # Seeds that have stopped go on in the common products, but nothing of them is kept.
-        better = active & (average > record + gain)
-        waited = torch.where(better, 0, waited + 1)
-        record = torch.where(better, average, record)
+        better = progress.add(-cosine_similarity(_network(weights, x), y, dim=-1).mean(1))
         for kept, tensor in zip(best, weights, strict=True):
             kept[better] = tensor[better]
-    return _finished("alignment", tuple(seeds), lambda embeddings: _network(best, embeddings), ran, x, y)
+    return _finished("alignment", tuple(seeds), lambda embeddings: _network(best, embeddings), progress.ran, x, y)
 
 
 def ridge(

@@ -88,7 +88,7 @@ def oracle(
     check_split(head, split)
     features = as_features(head.dim, features).float()
     k, coarse = len(split.subcategories), head.index(split.coarse)
-    targets = check_targets(len(features), len(head), torch.tensor([coarse]), list(split.subcategories), targets)
+    targets = check_targets(targets, len(features), len(head), k, [coarse])
     features, targets = features[targets >= 0], targets[targets >= 0]
     for j, label in enumerate(split.subcategories):
         if not (targets == len(head) + j).any():

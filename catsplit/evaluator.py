@@ -52,7 +52,7 @@ class Evaluator:
         self._lead, self._leader = torch.zeros(clips, 3), torch.zeros(clips, 3, dtype=torch.int64)
         for at in self._chunks():
             logits = head.logits(self._features[at])
-            check_finite(logits, at.start)
+            check_finite(logits, range(at.start, at.stop))
             self._logits[:, at] = logits.transpose(0, 1)
             exp, self._shift[:, at], self._total[:, at] = _exponentials(self._logits[:, at])
             lead, leader = _mix(exp, 1 / self._total[:, at]).topk(min(3, len(head)))
@@ -137,8 +137,8 @@ class Evaluator:
         if not edits:
             raise CatsplitError("There is no edit to score: give one edited head or more.")
         gone, fresh = difference(self.head, edits[0])
-        dropped = torch.tensor([self.head.index(label) for label in gone])
-        targets = check_targets(len(self._features), len(self.head), dropped, fresh, targets)
+        dropped = [self.head.index(label) for label in gone]
+        targets = check_targets(targets, len(self._features), len(self.head), len(fresh), dropped)
         kept = [row for row, label in enumerate(self.head.labels) if label not in gone]
         old_weight, old_bias = self.head.weight[kept], self.head.bias[kept]
         weights, biases = [], []
@@ -150,7 +150,7 @@ class Evaluator:
                 raise CatsplitError("An edit that changed old rows has no fast path: use metrics.evaluate.")
             weights.append(weight[len(kept) :])
             biases.append(bias[len(kept) :])
-        return _Job(gone, dropped, torch.stack(weights), torch.stack(biases), targets)
+        return _Job(gone, torch.tensor(dropped), torch.stack(weights), torch.stack(biases), targets)
 
 
 class _Job(NamedTuple):

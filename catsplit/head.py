@@ -163,7 +163,7 @@ class Head:
         parts = []
         for start in range(0, len(features), chunk):
             logits = self.logits(features[start : start + chunk])
-            check_finite(logits, start)
+            check_finite(logits, range(start, len(features)))
             logits[..., gone] = -torch.inf
             parts.append(logits.softmax(-1).mean(1))
         return torch.cat(parts)

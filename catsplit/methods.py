@@ -10,11 +10,11 @@ from functools import partial
 from catsplit import controls, lowshot, vlm
 from catsplit.errors import CatsplitError, choices
 from catsplit.head import Head, Rows
-from catsplit.lowshot import ALL
 from catsplit.metrics import Scores
 from catsplit.models.whole import WholeModel
 from catsplit.modifiers import Split
 from catsplit.retrieval import retrieve
+from catsplit.samples import ALL
 from catsplit.setting import Setting
 
 Method = Callable[[Setting, Split, int], Rows | Head | Scores]

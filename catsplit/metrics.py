@@ -93,8 +93,7 @@ def evaluate(old: Head, new: Head, features: Features, targets: Tensor, new_feat
             generality or for locality, or no untouched clip right before the edit.
     """
     gone, fresh = difference(old, new)
-    dropped = torch.tensor([old.index(label) for label in gone])
-    targets = check_targets(len(features), len(old), dropped, fresh, targets)
+    targets = check_targets(targets, len(features), len(old), len(fresh), [old.index(label) for label in gone])
     new_features = features if new_features is None else new_features
     if len(new_features) != len(features):
         raise CatsplitError(f"{len(features)} clips need as many features after the edit, not {len(new_features)}.")
@@ -216,16 +215,21 @@ def difference(old: Head, new: Head) -> tuple[list[str], list[str]]:
     return gone, fresh
 
 
-def check_targets(clips: int, categories: int, gone: Tensor, fresh: list[str], targets: Tensor) -> Tensor:
-    """The targets (N,) as integers; raises CatsplitError for a shape or a row that can't be."""
+def check_targets(targets: Tensor, clips: int, categories: int, new: int, gone: Sequence[int] = ()) -> Tensor:
+    """The targets (N,) as integers; raises CatsplitError for a shape or a row that can't be.
+
+    Args:
+        clips, categories, new: N, the rows of the head before the edit, and those that the edit adds.
+        gone: rows that were split.
+    """
     targets = torch.as_tensor(targets).long()
     if targets.shape != (clips,):
         raise CatsplitError(f"{clips} clips need targets of shape ({clips},), not {tuple(targets.shape)}.")
-    wrong = (targets < -1) | (targets >= categories + len(fresh)) | torch.isin(targets, gone)
+    wrong = (targets < -1) | (targets >= categories + new) | torch.isin(targets, torch.tensor(gone, dtype=torch.int64))
     if wrong.any():
         clip = int(wrong.nonzero()[0])
         raise CatsplitError(
             f"Clip number {clip} has the target {int(targets[clip])}, but a target must be an untouched row "
-            f"below {categories}, a new row below {categories + len(fresh)}, or -1 to leave the clip out."
+            f"below {categories}, a new row below {categories + new}, or -1 to leave the clip out."
         )
     return targets

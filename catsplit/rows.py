@@ -89,9 +89,9 @@ def as_features(dim: int, features: Features) -> Tensor:
     return features.detach()
 
 
-def check_finite(logits: Tensor, start: int) -> None:
-    """Raise CatsplitError for logits (n, V, C) with NaN or infinity; `start` is the number of their first clip."""
-    finite = logits.isfinite().flatten(1).all(1)
+def check_finite(values: Tensor, clips: Sequence[int]) -> None:
+    """Raise CatsplitError for features or logits (n, V, …) with NaN or infinity; `clips` are the clips' n numbers."""
+    finite = values.isfinite().flatten(1).all(1)
     if not finite.all():
-        clip = start + int((~finite).nonzero()[0])
+        clip = int(clips[int(finite.int().argmin())])
         raise CatsplitError(f"The features of clip number {clip} hold NaN or infinity: extract them again.")

@@ -11,8 +11,10 @@ from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
-from catsplit.lowshot import ALL, Fit, Job, Recipe, Run, finetune_splits, hold_out, sample
+from catsplit.lowshot import Fit, Job, Run, finetune_splits, hold_out, sample
 from catsplit.modifiers import Split
+from catsplit.recipe import Recipe
+from catsplit.samples import ALL
 
 Source = FeatureSet | Callable[[Sequence[str]], FeatureSet]
 

@@ -19,10 +19,11 @@ from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError, HeadError, choices
 from catsplit.evaluator import Evaluator
 from catsplit.head import Head, Rows
-from catsplit.lowshot import ALL, PUBLISHED, Recipe
 from catsplit.methods import Method
 from catsplit.metrics import evaluate
+from catsplit.recipe import PUBLISHED, Recipe
 from catsplit.results import Results, measured
+from catsplit.samples import ALL
 from catsplit.setting import Setting
 from catsplit.shots import checked_shots
 from catsplit.text import Encode, embed

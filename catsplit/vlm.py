@@ -68,7 +68,7 @@ def gated(
     if before not in ("base", "masked"):
         raise CatsplitError(f'before is "base" or "masked", not {before!r}.')
     row, clips, fresh = head.index(split.coarse), len(features), split.subcategories
-    targets = check_targets(clips, len(head), torch.tensor([row]), list(fresh), targets)
+    targets = check_targets(targets, clips, len(head), len(fresh), [row])
     frames = getattr(frame_embeddings, "features", frame_embeddings)  # those of a FeatureSet
     frames = as_embeddings(frames, range(clips), f"Frame embeddings of {clips} clips", views=True)
     frames = _unit(frames.mean(1) if frames.ndim == 3 else frames, range(clips), "frame embedding of clip")

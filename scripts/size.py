@@ -18,7 +18,8 @@ CORE = {
     "modifiers": ("modifiers", "words/splits"),
     "retrieval, alignment, controls": ("retrieval", "alignment", "controls"),
     "lowshot, shots": (
-        "lowshot", "shots", "training/recipe", "training/shots", "training/sidebyside", "training/clips",
+        "lowshot", "recipe", "runs", "samples", "shots",
+        "training/recipe", "training/shots", "training/sidebyside", "training/clips",
     ),
     "metrics, evaluator": ("metrics", "evaluator", "metric_checks"),
     "vlm": ("vlm",),

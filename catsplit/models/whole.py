@@ -19,20 +19,11 @@ from catsplit.backbones import ModuleBackbone
 from catsplit.controls import copies
 from catsplit.errors import CatsplitError
 from catsplit.head import Head
-from catsplit.lowshot import (
-    PUBLISHED,
-    Fit,
-    Progress,
-    Recipe,
-    Run,
-    batches,
-    checked_clips,
-    checked_targets,
-    extended,
-    fitted,
-)
 from catsplit.metrics import Scores, evaluate
 from catsplit.modifiers import Split
+from catsplit.recipe import PUBLISHED, Progress, Recipe, batches
+from catsplit.runs import Fit, Run, begin
+from catsplit.samples import checked_targets
 from catsplit.shots import checked_shots
 
 BATCH = 32  # clips that pass through a changed backbone at once
@@ -79,10 +70,11 @@ def finetune_model(
     if not isinstance(model, nn.Module):
         raise CatsplitError(f"A whole model is fine-tuned as a torch module, not as {type(model).__name__}.")
     targets = checked_targets(head, split, targets, len(targets))
-    train, held = checked_clips(head, split, targets, run)
+    begun = begin(head, split, targets, run)
+    train, held = begun.clips, begun.held
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     shape = views(int(train[0])).shape
-    model, linear = deepcopy(model).requires_grad_(True), extended(head, split, run.initial).to_linear().to(device)
+    model, linear = deepcopy(model).requires_grad_(True), begun.start.to_linear().to(device)
     network = nn.ModuleList([model, linear])
 
     def seen(clip: Tensor) -> Tensor:
@@ -100,7 +92,7 @@ def finetune_model(
         return x
 
     optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule, progress = CosineAnnealingLR(optimizer, recipe.epochs), Progress(1, recipe)
+    schedule, progress = CosineAnnealingLR(optimizer, recipe.epochs), Progress(1, recipe, back=len(held) > 0)
     generator = torch.Generator().manual_seed(run.seed)
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
@@ -126,8 +118,8 @@ def finetune_model(
                 best = deepcopy(network.state_dict())
     if len(held):
         network.load_state_dict(best)
-    learned = linear.weight.detach().cpu(), linear.bias.detach().cpu()
-    fit = fitted(head, split, run, learned, "whole model", len(train), progress.of(0))
+    kept, curves = progress.of(0)
+    fit = begun.ended(linear.weight.detach().cpu(), linear.bias.detach().cpu(), "whole model", kept, *curves)
     return ModelFit(**vars(fit), model=model)
 
 

@@ -16,9 +16,9 @@ from catsplit.errors import CatsplitError
 from catsplit.evaluator import Evaluator
 from catsplit.gallery import Film, film
 from catsplit.head import Rows
-from catsplit.lowshot import PUBLISHED
 from catsplit.methods import ZERO_SHOT
 from catsplit.modifiers import Split, strengthened
+from catsplit.recipe import PUBLISHED
 from catsplit.setting import Setting
 from catsplit.video import read_frames
 from catsplit.widgets.explorer_names import Source, named, sources_of
