@@ -25,7 +25,7 @@ GROUPS = {
 PARTS = {"A": ("Pushing", "Pulling"), "B": ("Rolling", "Sliding")}
 
 
-def encode(texts: list[str]) -> torch.Tensor:
+def encode(texts):
     """Embeddings (T, 24): the sum of a random vector for each word, so that texts that share words are near."""
     rows = []
     for text in texts:

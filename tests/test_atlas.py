@@ -20,13 +20,13 @@ from catsplit.maps import pca
 from catsplit.modifiers import Split
 from catsplit.setting import Setting
 from catsplit.widgets.atlas import SHAPES, atlas, document, split_map
-from catsplit.widgets.atlasdata import ELSE, OTHER, STATES, Panel, panel
+from catsplit.widgets.atlasdata import ELSE, OTHER, STATES, panel
 
 mpl.use("Agg")
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory) -> SimpleNamespace:
+def setting(tmp_path_factory):
     """What a panel asks of a setting; features are noise, so that answers are wrong, too, and two clips in no set."""
     made = world(tmp_path_factory.mktemp("atlas"))
     targets = Setting(made.head, benchmark=made.benchmark, features=made.features).targets("Pushing").clone()
@@ -37,24 +37,24 @@ def setting(tmp_path_factory) -> SimpleNamespace:
     return SimpleNamespace(head=made.head, features=features, targets=lambda asked: targets, split=split)
 
 
-def edited(setting: SimpleNamespace, split: Split) -> Panel:
+def edited(setting, split):
     """The panel of the split into rows of its own, with a map and films."""
     rows = torch.randn(len(split.subcategories), DIM, generator=torch.Generator().manual_seed(2))
     setting.new = setting.head.split(split.coarse, dict(zip(split.subcategories, rows, strict=True)))
     return finished(panel(setting, split, setting.new))
 
 
-def finished(one: Panel) -> Panel:
+def finished(one):
     frames = np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), np.uint8)
     return replace(one, map=pca(one.vectors, near=5), films=[film(frames)] * len(one.clips))
 
 
 @pytest.fixture
-def made(setting: SimpleNamespace) -> Panel:
+def made(setting):
     return edited(setting, setting.split)
 
 
-def test_a_panel_says_what_the_heads_answer(made: Panel, setting: SimpleNamespace):
+def test_a_panel_says_what_the_heads_answer(made, setting):
     targets, features, fine = setting.targets(setting.split), setting.features, setting.split.subcategories
     names = np.array([*setting.head.labels, *fine])[targets]
     answers = {"name": names, "before": setting.head.predict(features), "after": setting.new.predict(features)}
@@ -69,7 +69,7 @@ def test_a_panel_says_what_the_heads_answer(made: Panel, setting: SimpleNamespac
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_each_clip_is_in_one_cell_and_right_where_it_should_be(made: Panel, state: str):
+def test_each_clip_is_in_one_cell_and_right_where_it_should_be(made, state):
     fine = dict(zip(made.split.subcategories, made.split.modifiers, strict=True))
     columns = [*(["Pushing"] if state == "before" else made.split.modifiers), ELSE]
     shows = made.clips["name"].map(fine).fillna(OTHER)
@@ -83,7 +83,7 @@ def test_each_clip_is_in_one_cell_and_right_where_it_should_be(made: Panel, stat
     assert list(replace(made, clips=made.clips[made.own()]).counts(state).index) == list(made.split.modifiers)
 
 
-def test_the_first_clips_are_the_first_of_each_subcategory(made: Panel):
+def test_the_first_clips_are_the_first_of_each_subcategory(made):
     some = made.first(5)
     assert some.map is None
     *own, others = made.counts("after").sum(axis=1)
@@ -94,7 +94,7 @@ def test_the_first_clips_are_the_first_of_each_subcategory(made: Panel):
     assert list(some.clips["path"][:5]) == list(made.clips["path"][:5])
 
 
-def test_the_document_holds_it_for_both_states(made: Panel):
+def test_the_document_holds_it_for_both_states(made):
     held = json.loads(json.dumps(document(made)))
     assert held["name"] == "Pushing"
     assert f"trustworthiness {made.map.trust:.2f}" in held["note"]
@@ -118,7 +118,7 @@ def test_the_document_holds_it_for_both_states(made: Panel):
             assert len(set(zip(points[look], of, strict=True))) == points[look].nunique() == of.nunique()
 
 
-def test_the_view_carries_all_and_asks_nobody(made: Panel):
+def test_the_view_carries_all_and_asks_nobody(made):
     view = atlas([made, finished(made.first(4))])
     assert view.html == atlas([made, finished(made.first(4))]).html
     assert not re.search(r"(src|href)=|https?:", view.html)
@@ -127,7 +127,7 @@ def test_the_view_carries_all_and_asks_nobody(made: Panel):
     assert len(view.html) < 1_000_000
 
 
-def test_a_split_stands_in_four_pictures(made: Panel):
+def test_a_split_stands_in_four_pictures(made):
     for state, (ax, beside) in zip(STATES, split_map(made), strict=True):
         drawn = [(tuple(place), tuple(fill[:3]) == (1, 1, 1)) for points in ax.collections
                  for place, fill in zip(points.get_offsets().tolist(), points.get_facecolors(), strict=True)]
@@ -139,7 +139,7 @@ def test_a_split_stands_in_four_pictures(made: Panel):
     plt.close()
 
 
-def test_labels_that_look_like_html_stay_labels(setting: SimpleNamespace):
+def test_labels_that_look_like_html_stay_labels(setting):
     names = ("<i>a</i>", "b", "c")
     held = document(edited(setting, Split("Pushing", names, names)))
     assert "&lt;i&gt;a&lt;/i&gt;" in held["states"][1]["legend"]
@@ -147,7 +147,7 @@ def test_labels_that_look_like_html_stay_labels(setting: SimpleNamespace):
     assert "<i>a" not in held["clips"][0]["film"]
 
 
-def test_errors_say_what_is_missing(made: Panel):
+def test_errors_say_what_is_missing(made):
     with pytest.raises(CatsplitError, match="lacks its map or its films"):
         atlas([made.first(5)])
     with pytest.raises(CatsplitError, match="one split or more"):

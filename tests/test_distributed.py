@@ -15,7 +15,7 @@ from clipfiles import write_clip
 from torch import nn
 
 from catsplit import distributed, features
-from catsplit.backbones import ModuleBackbone, from_module
+from catsplit.backbones import from_module
 from catsplit.errors import CatsplitError, ClipError
 from catsplit.extraction import shards as extraction
 from catsplit.extraction.store import Store
@@ -31,12 +31,12 @@ needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="
 class Noting(nn.Module):
     """A network that writes down which process saw how many clips, and may stop after some."""
 
-    def __init__(self, log: Path, most: int) -> None:
+    def __init__(self, log, most):
         super().__init__()
         torch.manual_seed(0)
         self.layer, self.log, self.most = nn.Linear(4 * 12 * 12 * 3, 5), log, most
 
-    def forward(self, views: torch.Tensor) -> torch.Tensor:
+    def forward(self, views):
         if sum(seen(self.log).values()) >= self.most:
             raise KeyboardInterrupt
         with open(self.log, "a") as file:
@@ -44,7 +44,7 @@ class Noting(nn.Module):
         return self.layer(views.flatten(1))
 
 
-def seen(log: Path) -> dict[int, int]:
+def seen(log):
     """Clips that each process saw."""
     clips: dict[int, int] = {}
     for process, count in (map(int, line.split()) for line in log.read_text().splitlines()) if log.exists() else ():
@@ -52,7 +52,7 @@ def seen(log: Path) -> dict[int, int]:
     return clips
 
 
-def load(log: Path, most: int = 1000, meet: int | None = None) -> ModuleBackbone:
+def load(log, most=1000, meet=None):
     """The backbone; in any process but `meet` once two are there, so that neither does the other's work."""
     if meet not in (None, os.getpid()):
         (log.parent / f"process-{os.getpid()}").touch()
@@ -69,7 +69,7 @@ def small_shards(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory):
     """30 clips, of which one is missing and two are broken."""
     folder = tmp_path_factory.mktemp("clips")
     for seed, clip in enumerate(CLIPS):
@@ -96,7 +96,7 @@ def cluster():
         ray.shutdown()
 
 
-def finished(cache: Path) -> tuple[bytes, bytes]:
+def finished(cache):
     (folder,) = cache.glob("features/*")
     assert sorted(path.name for path in folder.iterdir()) == ["features.npy", "lock", "manifest.json"]
     return (folder / "features.npy").read_bytes(), (folder / "manifest.json").read_bytes()
@@ -127,12 +127,12 @@ def test_processes_go_on_where_one_stopped_and_end_with_the_same_bytes(cluster, 
     assert os.getpid() not in seen(log)
 
 
-def job(folder: Path, log: Path) -> extraction.Job:
+def job(folder, log):
     files = [folder / clip for clip in CLIPS[:4]]
     return extraction.Job(CLIPS[:4], files, load(log), SAMPLING, None, True, 1, BATCH, False)
 
 
-def answer(job: extraction.Job, store: Store, load, key: str) -> int:
+def answer(job, store, load, key):
     """What the cluster's driver hears of a process that was given one shard, without a cluster."""
     worker = distributed.Worker(job, store, load, key, torch.get_num_threads())
     row = worker({"shard": np.array([[0, 4]])})
@@ -156,7 +156,7 @@ def test_a_process_writes_shards_and_tells_what_went_wrong(folder, tmp_path):
     with pytest.raises(CatsplitError, match="has other weights"):
         answer(whole, store, make, "another key")
 
-    def gone() -> ModuleBackbone:
+    def gone():
         raise CatsplitError("mvd.pth doesn't exist.")
 
     with pytest.raises(CatsplitError, match=r"^mvd\.pth doesn't exist\.$"):

@@ -50,7 +50,7 @@ def made(tmp_path_factory):
     return made
 
 
-def model_of(made) -> Model:
+def model_of(made):
     given = {"benchmark": made.benchmark, "features": made.features, "training": made.clips, "encode": encode}
     return Model(Setting(made.head, **given))
 

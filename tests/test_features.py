@@ -29,7 +29,7 @@ from catsplit.backbones import (
 from catsplit.errors import CacheError, CatsplitError, ClipError
 from catsplit.extraction import shards as extraction
 from catsplit.extraction import store as featurestore
-from catsplit.features import FeatureSet, extract
+from catsplit.features import extract
 from catsplit.video import PRESETS, Sampling, read_views
 
 CLIPS = tuple(f"{number}.mp4" for number in range(44))
@@ -41,7 +41,7 @@ DIM = 5
 class Counting:
     """A backbone that writes down how many views it saw, and may be slow or fail."""
 
-    def __init__(self, log: Path, *, seconds: float = 0, fail_at: int | None = None, error: type = RuntimeError):
+    def __init__(self, log, *, seconds=0, fail_at=None, error=RuntimeError):
         self.log, self.seconds, self.fail_at, self.error = log, seconds, fail_at, error
         self.name, self.key, self.dim = "counting", "counting-1", DIM
         generator = torch.Generator().manual_seed(0)
@@ -55,7 +55,7 @@ class Counting:
         time.sleep(self.seconds)
         return views.flatten(1).float() @ self.weight / 1000
 
-    def seen(self) -> int:
+    def seen(self):
         """Clips so far."""
         return sum(map(int, self.log.read_text().split())) // 2 if self.log.exists() else 0
 
@@ -66,7 +66,7 @@ def small_shards(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clips")
     for seed, clip in enumerate(CLIPS):
         write_clip(folder / clip, frames=6, height=20, width=26, seed=seed)
@@ -74,7 +74,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def own(tmp_path, folder) -> Path:
+def own(tmp_path, folder):
     """A folder of one's own with links to the clips, in which some may be broken."""
     own = tmp_path / "own"
     own.mkdir()
@@ -84,28 +84,28 @@ def own(tmp_path, folder) -> Path:
 
 
 @pytest.fixture
-def backbone(tmp_path) -> Counting:
+def backbone(tmp_path):
     return Counting(tmp_path / "log")
 
 
-def run(folder: Path, backbone: Backbone, cache: Path, clips=CLIPS, sampling=SAMPLING, **options) -> FeatureSet:
+def run(folder, backbone, cache, clips=CLIPS, sampling=SAMPLING, **options):
     options = {"batch_size": BATCH, "progress": False} | options
     return extract(clips, lambda clip: folder / clip, backbone, sampling, cache=cache, **options)
 
 
-def array(cache: Path) -> Path:
+def array(cache):
     (found,) = cache.glob("features/*/features.npy")
     return found
 
 
-def spoil(path: Path, position: int) -> None:
+def spoil(path, position):
     """Change one byte."""
     content = bytearray(path.read_bytes())
     content[position] ^= 1
     path.write_bytes(content)
 
 
-def break_some(own: Path) -> dict[int, str]:
+def break_some(own):
     """Break five clips, each in its own way; {index: what its reason says}."""
     whole = (own / CLIPS[0]).read_bytes()
     for index in (2, 8, 9, 21, 43):
@@ -118,7 +118,7 @@ def break_some(own: Path) -> dict[int, str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(folder, tmp_path_factory) -> bytes:
+def undisturbed(folder, tmp_path_factory):
     """The bytes of the array that a run without any trouble makes."""
     cache = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
@@ -173,7 +173,7 @@ def test_the_number_of_workers_does_not_matter(folder, backbone, tmp_path, undis
 
 
 def test_what_features_depend_on_is_in_the_key(folder, own, backbone, tmp_path):
-    def folders() -> int:
+    def folders():
         return len(list(tmp_path.glob("features/*")))
 
     run(folder, backbone, tmp_path)
@@ -206,7 +206,7 @@ print(t.hashlib.sha256(result.features.tobytes()).hexdigest(), flush=True)
 """
 
 
-def start(folder: Path, cache: Path, log: Path, seconds: float = 0) -> subprocess.Popen:
+def start(folder, cache, log, seconds=0):
     """Another process that extracts the features of all clips when it is told to."""
     command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), folder, cache, log, str(seconds)]
     root = str(Path(__file__).parents[1])
@@ -214,13 +214,13 @@ def start(folder: Path, cache: Path, log: Path, seconds: float = 0) -> subproces
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
-def go(process: subprocess.Popen) -> None:
+def go(process):
     assert process.stdout.readline() == "ready\n"
     process.stdin.write("\n")
     process.stdin.flush()
 
 
-def wait_for_shards(cache: Path, count: int) -> None:
+def wait_for_shards(cache, count):
     deadline = time.monotonic() + 120
     while len(list(cache.glob("features/*/shards/0*.json"))) < count:
         assert time.monotonic() < deadline
@@ -331,7 +331,7 @@ def test_broken_clips_are_skipped_and_listed_and_no_other(own, folder, backbone,
 REPEATING = replace(SAMPLING, min_frames=None)
 
 
-def shorten(own: Path, frames: dict[int, int]) -> tuple[tuple[str, int], ...]:
+def shorten(own, frames):
     for index, count in frames.items():
         (own / CLIPS[index]).unlink()
         write_clip(own / CLIPS[index], frames=count, height=20, width=26)
@@ -413,7 +413,7 @@ def test_what_raise_finished_skip_goes_on_with_and_raise_never_takes_what_skip_l
 
 
 def test_an_error_of_resolving_is_a_broken_clip(folder, backbone, tmp_path):
-    def resolve(clip: str) -> Path:
+    def resolve(clip):
         if clip == "4.mp4":
             raise ClipError("4.mp4 could be either of two files.")
         return folder / clip
@@ -452,7 +452,7 @@ def test_a_cache_that_cannot_be_written(folder, backbone, tmp_path, monkeypatch)
 def test_a_full_disk_keeps_what_is_finished(folder, backbone, tmp_path, undisturbed, monkeypatch):
     header, shards = np.lib.format.write_array_header_1_0, []
 
-    def fill(file, about) -> None:
+    def fill(file, about):
         shards.append(file)
         header(file, about)
         if len(shards) > 3:
@@ -483,7 +483,7 @@ def test_a_backbone_that_misbehaves(folder, backbone, tmp_path):
         run(folder, wrong, tmp_path)
 
 
-def network() -> nn.Module:
+def network():
     torch.manual_seed(0)
     pooled = nn.AdaptiveAvgPool3d((4, 2, 2)), nn.Flatten()
     return nn.Sequential(*pooled, nn.BatchNorm1d(48), nn.Dropout(), nn.Linear(48, DIM))
@@ -530,7 +530,7 @@ def test_the_key_of_a_backbone_tells_weights_and_transform_apart_and_nothing_els
         def __call__(self, views):
             return views
 
-    def key_of(transform) -> str:
+    def key_of(transform):
         return from_module(first, DIM, transform=transform).key
 
     assert key_of(lambda x: x / 255) == key_of(lambda x: x / 255)
@@ -560,7 +560,7 @@ def test_the_key_of_weights_is_a_plain_hash():
 class Overlapping(Counting):
     """A backbone that gives its features later, as a GPU does, and writes down when it is asked."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log):
         super().__init__(log)
         self.told = []
 

@@ -3,27 +3,25 @@
 import base64
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from browser import watch
 from clipfiles import write_clip
 from PIL import Image
-from playwright.sync_api import Browser
 
 from catsplit.errors import CatsplitError
 from catsplit.gallery import STYLE, Clip, Gallery, film
 
 
-def moving_square(frames: int = 12) -> np.ndarray:
+def moving_square(frames=12):
     clip = np.full((frames, 40, 40, 3), 30, np.uint8)
     for t in range(frames):
         clip[t, 10:20, 2 * t : 2 * t + 10] = 220
     return clip
 
 
-def pictures(page: str) -> list[np.ndarray]:
+def pictures(page):
     found = re.findall("data:image/webp;base64,([A-Za-z0-9+/=]+)", page)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int) for data in found]
 
@@ -46,7 +44,7 @@ def test_large_frames_are_scaled_down_and_small_ones_are_not_scaled_up():
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 @pytest.mark.parametrize("stands", [False, True])
 def test_a_film_runs_or_stands_and_then_shows_four_whole_frames(
-    chromium: Browser, tmp_path: Path, motion: str, stands: bool
+    chromium, tmp_path, motion, stands
 ):
     """Of eight, each of one grey: a part of another frame would be of another grey."""
     greys = np.full((8, 40, 40, 3), 30 * np.arange(8)[:, None, None, None], np.uint8)

@@ -12,7 +12,7 @@ from catsplit import maps
 from catsplit.errors import CatsplitError
 
 
-def three_groups(seed: int = 0, each: int = 20) -> tuple[np.ndarray, np.ndarray]:
+def three_groups(seed=0, each=20):
     random = np.random.default_rng(seed)
     middles = 8 * random.standard_normal((3, 12))
     labels = np.repeat(range(3), each)

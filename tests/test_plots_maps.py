@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
@@ -13,11 +12,11 @@ from catsplit.maps import Map
 pytestmark = pytest.mark.usefixtures("figures")
 
 
-def a_map(n: int = 12, seed: int = 0) -> Map:
+def a_map(n=12, seed=0):
     return Map(np.random.default_rng(seed).standard_normal((n, 2)), 0.914, f"UMAP, 4 neighbours, seed {seed}")
 
 
-def drawn(ax: Axes) -> dict[str, np.ndarray]:
+def drawn(ax):
     """The marks of each label, told by their colour."""
     handles, names = ax.get_legend_handles_labels()
     marks = ax.collections[0]
@@ -28,7 +27,7 @@ def drawn(ax: Axes) -> dict[str, np.ndarray]:
     }
 
 
-def written(ax: Axes) -> list[str]:
+def written(ax):
     return [text.get_text() for text in ax.texts if text.get_text()]
 
 

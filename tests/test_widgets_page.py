@@ -2,14 +2,12 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from bokeh.layouts import column
-from bokeh.models import Button, CustomJS, Div, LayoutDOM
+from bokeh.models import Button, CustomJS, Div
 from bokeh.plotting import figure
 from browser import watch
-from playwright.sync_api import Browser
 from test_gallery import moving_square
 
 from catsplit.errors import CatsplitError
@@ -18,7 +16,7 @@ from catsplit.widgets import page
 from catsplit.widgets.page import bokeh_view
 
 
-def layout() -> LayoutDOM:
+def layout():
     """A plot and a button that shows a clip, made from scratch."""
     plot = figure(height=200, sizing_mode="stretch_width", output_backend="svg")
     plot.scatter([1, 2, 3], [1, 3, 2])
@@ -78,7 +76,7 @@ document.body.append(host);
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["page", "notebook"])
-def test_it_works_in_a_browser_without_a_request(chromium: Browser, tmp_path: Path, later: bool):
+def test_it_works_in_a_browser_without_a_request(chromium, tmp_path, later):
     text = bokeh_view("Three points.", layout()).html
     if later:
         text = "<script>" + LATER % json.dumps(text).replace("</", "<\\/") + "</script>"
@@ -98,7 +96,7 @@ def test_it_works_in_a_browser_without_a_request(chromium: Browser, tmp_path: Pa
     assert complaints == []
 
 
-def test_an_old_browser_is_told_so(chromium: Browser, tmp_path: Path):
+def test_an_old_browser_is_told_so(chromium, tmp_path):
     path = tmp_path / "page.html"
     text = bokeh_view("Three points.", layout()).html
     path.write_text(f"<!doctype html><title>A page</title><script>delete window.DecompressionStream</script>{text}")
