@@ -8,7 +8,6 @@ taxonomy, so g doesn't depend on which category is split, and one fit for each s
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import cos, pi
 
 import torch
@@ -32,7 +31,7 @@ class Alignment:
         seeds: the S seeds; (0,) for the ridge regression, which has none.
         map: embeddings (T, n) to vectors (S, T, D).
         epochs: (S,) epochs run.
-        cosine, mse: (S,) mean cosine and mean squared error on the training pairs, of the map as it is kept.
+        cosine: (S,) mean cosine on the training pairs, of the map as it is kept.
     """
 
     method: str
@@ -40,7 +39,6 @@ class Alignment:
     map: Callable[[Tensor], Tensor]
     epochs: Tensor
     cosine: Tensor
-    mse: Tensor
 
     def rows(self, head: Head, split: Split, encode: Encode, *, seed: int | None = None) -> Rows:
         """Rows w_c + g(modifier text) of the split, from one seed's network (the first, if not given).
@@ -123,9 +121,7 @@ def fit(
     moments = [[torch.zeros_like(tensor) for tensor in weights] for _ in range(2)]
     steps = [torch.zeros(()) for _ in weights]
     progress = Progress(len(seeds), Recipe(epochs=epochs, patience=patience, gain=gain), back=True)
-    for epoch in count():
-        if not progress.active.any():
-            break
+    while progress.active.any():
         order = torch.stack([torch.randperm(len(x), generator=generator) for generator in generators])
         shuffled_x, shuffled_y = x[order], y[order]
         for at in range(0, len(x), batch):
@@ -135,12 +131,17 @@ def fit(
                 weights, [tensor.grad for tensor in weights], *moments, [], steps, fused=True, amsgrad=False,
                 beta1=0.9, beta2=0.999, lr=learning_rate, weight_decay=weight_decay, eps=1e-8, maximize=False,
             )  # fmt: skip
+        epoch = progress.epoch
         learning_rate *= (1 + cos(pi * (epoch + 1) / epochs)) / (1 + cos(pi * epoch / epochs))  # cosine annealing
         # Seeds that have stopped go on in the common products, but nothing of them is kept.
         better = progress.add(-cosine_similarity(_network(weights, x), y, dim=-1).mean(1))
         for kept, tensor in zip(best, weights, strict=True):
             kept[better] = tensor[better]
-    return _finished("alignment", tuple(seeds), lambda embeddings: _network(best, embeddings), progress.ran, x, y)
+
+    def apply(embeddings: Tensor) -> Tensor:
+        return _network(best, embeddings)
+
+    return Alignment("alignment", tuple(seeds), apply, progress.ran, cosine_similarity(apply(x), y, dim=-1).mean(1))
 
 
 def ridge(
@@ -170,7 +171,8 @@ def ridge(
     def apply(embeddings: Tensor) -> Tensor:
         return ((embeddings.double() - middle_x) @ weight + middle_y).float()[None]
 
-    return _finished("ridge", (0,), apply, torch.zeros(1, dtype=torch.int64), x.float(), y)
+    cosine = cosine_similarity(apply(x), y, dim=-1).mean(1)
+    return Alignment("ridge", (0,), apply, torch.zeros(1, dtype=torch.int64), cosine)
 
 
 def first_weights(n: int, hidden: int, dim: int, generator: torch.Generator) -> list[Tensor]:
@@ -200,16 +202,3 @@ def _gradients(weights: list[Tensor], x: Tensor, y: Tensor) -> None:
     error = torch.ops.aten.gelu_backward(torch.bmm(error, outer.mT), before)
     torch.sum(error, 1, keepdim=True, out=inner_bias.grad)
     torch.bmm(x.mT, error, out=inner.grad)
-
-
-def _finished(
-    method: str,
-    seeds: tuple[int, ...],
-    function: Callable[[Tensor], Tensor],
-    epochs: Tensor,
-    x: Tensor,
-    y: Tensor,
-) -> Alignment:
-    output = function(x)
-    cosine = cosine_similarity(output, y, dim=-1).mean(1)
-    return Alignment(method, seeds, function, epochs, cosine, (output - y).square().mean((1, 2)))

@@ -179,20 +179,13 @@ class Head:
         """
         return [self._labels[row] for row in self.probabilities(features).argmax(1).tolist()]
 
-    def split(
-        self,
-        coarse: str,
-        rows: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]],
-        biases: Mapping[str, Tensor] | None = None,
-        provenance: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> "Head":
+    def split(self, coarse: str, rows: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> "Head":
         """A new head in which the row of `coarse` gives way to `rows`; this one stays as it is.
 
         Args:
             coarse: the category to split.
-            rows: {subcategory: (D,)}, two or more; their order is the order of the new rows.
-            biases: {subcategory: ()}; by default those of `rows` if it is a `Rows`, else copies of b_c.
-            provenance: {subcategory: origin}; by default the origins of `rows` if it is a `Rows`.
+            rows: {subcategory: (D,)}, two or more; their order is the order of the new rows. `Rows` may have biases
+                and origins of their own; else biases are copies of b_c.
 
         Returns:
             Head: (C - 1 + k, D), the old labels in their order without `coarse`, then the subcategories.
@@ -200,29 +193,27 @@ class Head:
         Raises:
             HeadError: `coarse` isn't there; fewer than two subcategories; an empty or repeated text, or one
                 that a row already has (the coarse one included); a row of the wrong width or with NaN or
-                infinity; biases or provenance that don't name the same subcategories.
+                infinity; biases or origins that don't name the same subcategories.
         """
         gone = self.index(coarse)
-        pairs = list(rows.items()) if isinstance(rows, Mapping) else list(rows)
+        pairs = list(rows.items() if isinstance(rows, Mapping) else rows)
         texts = [text for text, _ in pairs]
         if len(pairs) < 2:
             raise HeadError(f'"{coarse}" must be split into two or more subcategories, not {len(pairs)}.')
         check_texts(texts, "subcategory")
         if taken := [text for text in texts if text in self]:
             raise HeadError(f'The subcategory "{taken[0]}" of "{coarse}" is already a label: reword it.')
-        if isinstance(rows, Rows):
-            biases = rows.biases if biases is None else biases
-            provenance = rows.origins if provenance is None else provenance
-        for name, given in (("Biases", biases), ("Provenance", provenance or None)):
+        told, biases = getattr(rows, "origins", {}), getattr(rows, "biases", None)
+        for name, given in (("Biases", biases), ("Origins", told or None)):
             if given is not None and set(given) != set(texts):
                 raise HeadError(f'{name} must name the {len(texts)} subcategories of "{coarse}", all and only.')
         new = torch.stack([copied(row, f'The row of "{text}"', (self.dim,)) for text, row in pairs])
         biases = biases or dict.fromkeys(texts, self._bias[gone])
         new_bias = torch.stack([copied(biases[text], f'The bias of "{text}"', ()) for text in texts])
-        origins = {label: origin for label, origin in json.loads(self._provenance).items() if label != coarse}
-        parent = self.origin(coarse)
+        parent, origins = self.origin(coarse), json.loads(self._provenance)
+        origins.pop(coarse, None)
         for text in texts:
-            origins[text] = {"method": "given", **(provenance or {}).get(text, {}), "split_from": coarse}
+            origins[text] = {"method": "given", **told.get(text, {}), "split_from": coarse}
             if parent != BASE:
                 origins[text]["parent"] = parent
         kept = [row for row in range(len(self)) if row != gone]

@@ -6,9 +6,9 @@ their concept; a group's prototype is the mean of its members' rows, and the mod
 its row minus the prototype (the paper). A new row is the coarse category's row plus such a vector.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,15 +16,6 @@ from torch import Tensor
 from catsplit.errors import HeadError
 from catsplit.head import Head, Rows
 from catsplit.words.splits import Split
-
-
-class Entry(NamedTuple):
-    """One entry of the dictionary."""
-
-    label: str
-    modifier: str
-    group: str
-    vector: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +56,6 @@ class Dictionary:
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    def __iter__(self) -> Iterator[Entry]:
-        return map(Entry, self.labels, self.modifiers, self.groups, self.vectors)
 
     def subset(self, entries: Sequence[int]) -> "Dictionary":
         """A dictionary of some entries by number; their vectors stay as they are, and so the prototypes.

@@ -54,15 +54,19 @@ class Progress:
         self._best = torch.zeros(runs, dtype=torch.int64)
 
     @property
-    def active(self) -> Tensor:
-        """(S,) the runs that go on."""
-        epoch = len(self._losses)
-        return (epoch < self._best + self._recipe.patience) & (epoch < self._recipe.epochs)
+    def epoch(self) -> int:
+        """How many there were."""
+        return len(self._losses)
 
     @property
     def ran(self) -> Tensor:
         """(S,) the epochs that each run went through before it stopped."""
-        return (self._best + self._recipe.patience).clamp(max=len(self._losses))
+        return (self._best + self._recipe.patience).clamp(max=self.epoch)
+
+    @property
+    def active(self) -> Tensor:
+        """(S,) the runs that go on."""
+        return (self.epoch < self._best + self._recipe.patience) & (self.epoch < self._recipe.epochs)
 
     def add(self, *losses: Tensor) -> Tensor:
         """Take an epoch's losses, one kind or more, (S,) each; the last decides.
@@ -76,12 +80,11 @@ class Progress:
         active, smoothing, loss = self.active, self._recipe.smoothing, losses[-1]
         self._losses.append(torch.stack(losses))
         if not loss[active].isfinite().all():
-            epoch = len(self._losses)
-            raise CatsplitError(f"The loss is no longer finite after epoch {epoch}: lower the learning rate.")
-        self._average = smoothing * self._average + (1 - smoothing) * loss if self._losses[1:] else loss
+            raise CatsplitError(f"The loss is no longer finite after epoch {self.epoch}: lower the learning rate.")
+        self._average = loss if self.epoch == 1 else smoothing * self._average + (1 - smoothing) * loss
         better = active & (self._average < self._record - self._recipe.gain)
         self._record = self._average.where(better, self._record)
-        self._best[better] = len(self._losses)
+        self._best[better] = self.epoch
         return better if self._back else active
 
     def of(self, run: int) -> tuple[int, list[list[float]]]:

@@ -116,7 +116,7 @@ def begin(head: Head, split: Split, targets: Tensor, run: Run) -> Begun:
     if set(run.initial) != set(split.subcategories):
         raise HeadError(f'The initial rows must be those of the {k} subcategories of "{split.coarse}", all and only.')
     rows = {label: run.initial[label] for label in split.subcategories}
-    new = head.split(split.coarse, rows, getattr(run.initial, "biases", None))
+    new = head.split(split.coarse, Rows(rows, biases=getattr(run.initial, "biases", None)))
     weight, bias = torch.cat([head.weight, new.weight[-k:]]), torch.cat([head.bias, new.bias[-k:]])
     return Begun(head, split, run, Head(weight, bias, [*head.labels, *rows]), train, held)
 

@@ -30,11 +30,9 @@ def test_a_vector_is_a_members_row_minus_the_mean_of_its_group(head):
     assert dictionary.labels == ("Push left", "Push right", "Fold once", "Fold twice", "Fold badly")
     assert dictionary.groups == ("Push", "Push", "Fold", "Fold", "Fold")
     assert dictionary.modifiers == ("left", "right", "once", "twice", "badly")
-    for entry in dictionary:
-        members = GROUPS[entry.group]
-        prototype = sum(head[member] for member in members) / len(members)
-        assert torch.allclose(entry.vector, head[entry.label] - prototype, atol=1e-6)
-        assert entry.modifier == MODIFIERS[entry.label]
+    for label, group, vector in zip(dictionary.labels, dictionary.groups, dictionary.vectors, strict=True):
+        prototype = sum(head[member] for member in GROUPS[group]) / len(GROUPS[group])
+        assert torch.allclose(vector, head[label] - prototype, atol=1e-6)
 
 
 def test_a_subset_keeps_the_vectors_as_they_are(head):
