@@ -8,17 +8,15 @@ taxonomy, so g doesn't depend on which category is split, and one fit for each s
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import cos, pi
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, gelu
-from torch.optim.adamw import adamw
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Split, check_groups, new_rows
-from catsplit.recipe import Progress, Recipe
+from catsplit.recipe import Descent, Progress, Recipe
 from catsplit.text import Encode, embed
 
 
@@ -118,21 +116,15 @@ def fit(
     best = [tensor.clone() for tensor in weights]
     for tensor in weights:
         tensor.grad = torch.zeros_like(tensor)
-    moments = [[torch.zeros_like(tensor) for tensor in weights] for _ in range(2)]
-    steps = [torch.zeros(()) for _ in weights]
-    progress = Progress(len(seeds), Recipe(epochs=epochs, patience=patience, gain=gain), back=True)
+    recipe = Recipe(learning_rate, weight_decay, epochs=epochs, patience=patience, gain=gain)
+    descent, progress = Descent(weights, recipe), Progress(len(seeds), recipe, back=True)
     while progress.active.any():
         order = torch.stack([torch.randperm(len(x), generator=generator) for generator in generators])
         shuffled_x, shuffled_y = x[order], y[order]
         for at in range(0, len(x), batch):
             _gradients(weights, shuffled_x[:, at : at + batch], shuffled_y[:, at : at + batch])
-            # The function, because the first optimizer object of a process imports torch's compiler, for 5 seconds.
-            adamw(
-                weights, [tensor.grad for tensor in weights], *moments, [], steps, fused=True, amsgrad=False,
-                beta1=0.9, beta2=0.999, lr=learning_rate, weight_decay=weight_decay, eps=1e-8, maximize=False,
-            )  # fmt: skip
-        epoch = progress.epoch
-        learning_rate *= (1 + cos(pi * (epoch + 1) / epochs)) / (1 + cos(pi * epoch / epochs))  # cosine annealing
+            descent.step()
+        descent.end_epoch()
         # Seeds that have stopped go on in the common products, but nothing of them is kept.
         better = progress.add(-cosine_similarity(_network(weights, x), y, dim=-1).mean(1))
         for kept, tensor in zip(best, weights, strict=True):

@@ -15,12 +15,11 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from catsplit.errors import CatsplitError
 from catsplit.head import Head, Rows
 from catsplit.modifiers import Split, check_split, named_rows
-from catsplit.recipe import PUBLISHED, Progress, Recipe, batches
+from catsplit.recipe import PUBLISHED, Descent, Progress, Recipe, batches
 from catsplit.rows import Features, as_features, check_finite
 from catsplit.runs import Begun, Fit, Run, begin
 from catsplit.samples import checked_targets, hold_out, sample
@@ -164,24 +163,24 @@ def _train(
         logits = torch.baddbmm(bias[:, None], x, weight.mT)
         return logits - torch.logaddexp(old, logits.logsumexp(-1))[..., None]
 
-    # Runs of one seed and the same clips see the same all along, whatever they began with: it is drawn once, and
-    # the frozen rows are asked once.
+    # Runs of one seed and the same clips see the same all along, whatever they began with, and so the frozen rows are
+    # asked once. Order, views and dropout are even the same for all clips: each seed draws once.
     pairs = [(task.run.seed, *task.clips.tolist()) for task in tasks]
     different = list(dict.fromkeys(pairs))
     whose = torch.tensor([different.index(pair) for pair in pairs])
     clips = torch.tensor([lot for _, *lot in different])
-    generators = [torch.Generator().manual_seed(seed) for seed, *_ in different]
+    seeds = list(dict.fromkeys(seed for seed, *_ in different))
+    whose_seed = torch.tensor([seeds.index(seed) for seed, *_ in different])
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     place, (n, views, dim) = torch.arange(len(clips))[:, None], (clips.shape[1], *features.shape[1:])
     held = torch.stack([task.held for task in tasks])
     held_x, held_y = features[held].flatten(1, 2), targets[held].repeat_interleave(views, 1)[..., None] - first
     held_old = torch.stack([frozen(x) for x in held_x])
-    optimizer = torch.optim.AdamW([weight, bias], recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-    schedule = CosineAnnealingLR(optimizer, recipe.epochs)
-    progress = Progress(len(tasks), recipe, back=held.numel() > 0)
+    descent, progress = Descent([weight, bias], recipe), Progress(len(tasks), recipe, back=held.numel() > 0)
     while progress.active.any():
         total = torch.zeros(len(tasks))
         for drawn in zip(*(batches(generator, n, views, dim, recipe) for generator in generators), strict=True):
-            now, view, mask = map(torch.stack, zip(*drawn, strict=True))
+            now, view, mask = (torch.stack(one)[whose_seed] for one in zip(*drawn, strict=True))
             now = clips[place, now]
             x = features[now, view].mul_(mask)
             old, x, wanted = frozen(x)[whose], x[whose], targets[now][whose][..., None] - first
@@ -190,8 +189,8 @@ def _train(
             # The gradient of the mean cross-entropy by hand: several times faster than autograd at this size.
             error.exp_().scatter_add_(-1, wanted, torch.full(wanted.shape, -1.0)).div_(now.shape[1])
             weight.grad, bias.grad = torch.bmm(error.mT, x), error.sum(1)
-            optimizer.step()
-        schedule.step()
+            descent.step()
+        descent.end_epoch()
         losses = [total / n]
         if held.numel():
             losses.append(-log_p(held_x, held_old).gather(-1, held_y)[..., 0].mean(1))

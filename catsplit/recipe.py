@@ -1,13 +1,15 @@
-"""The published recipe by which new rows learn: its numbers, when a run stops, and what an epoch draws.
+"""The published recipe by which new rows learn: its numbers, its steps, when a run stops, and what an epoch draws.
 
-It is the same for new rows alone, the whole head and the whole model; the alignment network stops by it too.
+It is the same for new rows alone, the whole head and the whole model; the alignment network steps and stops by it too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import cos, pi
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from catsplit.errors import CatsplitError
 
@@ -39,6 +41,39 @@ class Recipe:
 
 
 PUBLISHED = Recipe()
+
+
+class Descent:
+    """Steps along the tensors' `.grad`, as by torch.optim.AdamW and its CosineAnnealingLR.
+
+    By torch's function, because the first optimizer object of a process imports torch's compiler, for seconds.
+
+    Args:
+        tensors: those that learn, changed in place; one without a gradient stays as it is.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor], recipe: Recipe) -> None:
+        self._tensors, self._recipe = list(tensors), recipe
+        self._first, self._second = ([torch.zeros_like(tensor) for tensor in self._tensors] for _ in range(2))
+        self._steps = [torch.zeros((), device=tensor.device) for tensor in self._tensors]
+        self._rate, self._epoch = recipe.learning_rate, 0
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step."""
+        given = [i for i, tensor in enumerate(self._tensors) if tensor.grad is not None]
+        tensors, first, second, steps = (
+            [own[i] for i in given] for own in (self._tensors, self._first, self._second, self._steps)
+        )
+        adamw(
+            tensors, [tensor.grad for tensor in tensors], first, second, [], steps, fused=True, amsgrad=False,
+            beta1=0.9, beta2=0.999, lr=self._rate, weight_decay=self._recipe.weight_decay, eps=1e-8, maximize=False,
+        )  # fmt: skip
+
+    def end_epoch(self) -> None:
+        """Lower the learning rate, which is zero after the last epoch."""
+        now, following = (1 + cos(pi * epoch / self._recipe.epochs) for epoch in (self._epoch, self._epoch + 1))
+        self._rate, self._epoch = self._rate * following / now, self._epoch + 1
 
 
 class Progress:

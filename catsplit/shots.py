@@ -1,7 +1,6 @@
 """The training clips of a benchmark part in a sweep: which are drawn for which split, and their features."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -32,15 +31,17 @@ class TrainingClips:
         self._benchmark, self._head, self._source = benchmark, head, source
         self._features = source if isinstance(source, FeatureSet) else FeatureSet(np.empty((0, 1, head.dim)), ())
         self._asked: dict[str, None] = {}
-        self._table = lru_cache(None)(benchmark.ft_set)
+        self._listed: dict[str, tuple[tuple[str, ...], Tensor]] = {}
 
     def __bool__(self) -> bool:
         return self._source is not None
 
     def listed(self, coarse: str) -> tuple[tuple[str, ...], Tensor]:
         """Names (n,) and targets (n,) C + j of all training clips of a split."""
-        table = self._table(coarse)
-        return tuple(table["path"]), torch.tensor(table["row"].to_numpy())
+        if coarse not in self._listed:
+            table = self._benchmark.ft_set(coarse)
+            self._listed[coarse] = tuple(table["path"]), torch.tensor(table["row"].to_numpy())
+        return self._listed[coarse]
 
     def clips_of(self, coarse: str) -> tuple[tuple[str, ...], Tensor]:
         """As `listed`, without the clips that are known to be unreadable."""

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from catsplit.backbones import ModuleBackbone
 from catsplit.controls import copies
@@ -21,7 +20,7 @@ from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.metrics import Scores, evaluate
 from catsplit.modifiers import Split
-from catsplit.recipe import PUBLISHED, Progress, Recipe, batches
+from catsplit.recipe import PUBLISHED, Descent, Progress, Recipe, batches
 from catsplit.runs import Fit, Run, begin
 from catsplit.samples import checked_targets
 from catsplit.shots import checked_shots
@@ -91,8 +90,7 @@ def finetune_model(
             raise CatsplitError(f"The model must give features {(len(batch), head.dim)}, but gave {tuple(x.shape)}.")
         return x
 
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule, progress = CosineAnnealingLR(optimizer, recipe.epochs), Progress(1, recipe, back=len(held) > 0)
+    descent, progress = Descent(network.parameters(), recipe), Progress(1, recipe, back=len(held) > 0)
     generator = torch.Generator().manual_seed(run.seed)
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
@@ -102,11 +100,11 @@ def finetune_model(
             for now, view, mask in batches(generator, len(train), shape[0], head.dim, recipe):
                 batch = torch.stack([seen(clip)[v] for clip, v in zip(train[now], view, strict=True)])
                 loss = cross_entropy(linear(features(batch) * mask.to(device)), targets[train[now]].to(device))
-                optimizer.zero_grad()
+                network.zero_grad()
                 loss.backward()
-                optimizer.step()
+                descent.step()
                 total += float(loss.detach()) * len(now)
-            schedule.step()
+            descent.end_epoch()
             network.eval()
             losses = [torch.tensor([total / len(train)])]
             if len(held):
