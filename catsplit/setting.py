@@ -47,7 +47,7 @@ class Setting:
         groups: {concept: its fine-grained categories} of the untouched side, groups of one included.
         modifiers: {fine-grained category: its modifier text}.
         features: of the validation clips.
-        training: features of the training clips, or a function from names of clips to their features.
+        training: from names of training clips to their features.
         encode: list of T texts to embeddings (T, n); all-MiniLM-L6-v2 by default.
         seeds: those that the alignment network is fitted for, all at once.
         name: of the benchmark in tables; its folder's by default.
@@ -151,8 +151,6 @@ class Setting:
     @cached_property
     def training(self) -> FeatureSet:
         """Of all training clips (N, V, D)."""
-        if isinstance(self._training, FeatureSet):
-            return self._training
         return (self._training or self.extract)(list(self.benchmark.clips("train")["path"]))
 
     # What follows from the head
@@ -221,9 +219,9 @@ class Setting:
     @cached_property
     def training_clips(self) -> TrainingClips:
         """Which training clips are drawn for a split, and their features."""
-        source = self._training or (self.extract if self._model else None)
         # Of a small benchmark all at once: whoever asks for a few first, and then for others, has none made twice.
-        return TrainingClips(self.benchmark, self.head, self.training if self.small else source)
+        source = self._training or (self.extract if self._model else None)
+        return TrainingClips(self.benchmark, self.head, (lambda names: self.training) if self.small else source)
 
     def oracle(self, split: Split) -> Rows:
         """Rows of `controls.oracle`, fitted to all training clips, once for a split; it has no seed."""

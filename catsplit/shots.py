@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from catsplit.modifiers import Split
 from catsplit.recipe import Recipe
 from catsplit.samples import ALL
 
-Source = FeatureSet | Callable[[Sequence[str]], FeatureSet]
+Source = Callable[[Sequence[str]], FeatureSet]
 
 
 class TrainingClips:
@@ -23,13 +24,13 @@ class TrainingClips:
 
     Args:
         head: the head before any edit, C categories.
-        source: features of the training clips, of the same backbone as those that are scored; or a function from
-            names of clips to their features, asked for what is needed only, and again where it skips clips; or None.
+        source: from names of clips to their features, of the same backbone as those that are scored; or None. It is
+            asked for what is needed only, and again where it skips clips.
     """
 
     def __init__(self, benchmark: Benchmark, head: Head, source: Source | None) -> None:
         self._benchmark, self._head, self._source = benchmark, head, source
-        self._features = source if isinstance(source, FeatureSet) else FeatureSet(np.empty((0, 1, head.dim)), ())
+        self._features = FeatureSet(np.empty((0, 1, head.dim)), ())
         self._asked: dict[str, None] = {}
         self._listed: dict[str, tuple[tuple[str, ...], Tensor]] = {}
 
@@ -43,12 +44,9 @@ class TrainingClips:
             self._listed[coarse] = tuple(table["path"]), torch.tensor(table["row"].to_numpy())
         return self._listed[coarse]
 
-    def clips_of(self, coarse: str) -> tuple[tuple[str, ...], Tensor]:
-        """As `listed`, without the clips that are known to be unreadable."""
-        names, targets = self.listed(coarse)
-        skipped = dict(self._features.skipped)
-        usable = [i for i, name in enumerate(names) if name not in skipped]
-        return tuple(names[i] for i in usable), targets[usable]
+    def count(self, coarse: str) -> int:
+        """How many training clips of a split there are, but for those that are known to be unreadable."""
+        return len(self._readable(self._table(coarse)))
 
     def draw(self, split: Split, shots: int, seed: int) -> tuple[Tensor, ...]:
         """Numbers, among those `listed`, of clips to learn from and, of all clips, of those that decide when to stop.
@@ -74,7 +72,7 @@ class TrainingClips:
         if self._source is None:
             raise CatsplitError("Methods that learn from clips need their features: give them as `training`.")
         draws, names = tuple(draws), dict.fromkeys(self._benchmark.clips("train")["path"] if everything else ())
-        while not isinstance(self._source, FeatureSet):
+        while True:
             for split, shots, seed in draws:
                 listed, _ = self.listed(split.coarse)
                 names |= dict.fromkeys(listed[i] for lot in self.draw(split, shots, seed) for i in lot)
@@ -87,11 +85,13 @@ class TrainingClips:
     def everything(self, split: Split) -> tuple[np.ndarray, Tensor]:
         """Features (n, V, D) and targets (n,) of the split's clips and of all untouched training clips."""
         self.fetch((), everything=True)
-        names, targets = self.clips_of(split.coarse)
-        others, skipped = self._benchmark.clips("train"), dict(self._features.skipped)
-        others = others[(others["row"] != self._head.index(split.coarse)) & ~others["path"].isin(skipped)]
-        features = self._features.rows_of([*names, *others["path"]])
-        return features, torch.cat([targets, torch.tensor(others["row"].to_numpy())])
+        others = self._benchmark.clips("train")
+        others = others[others["row"] != self._head.index(split.coarse)]
+        table = self._readable(pd.concat([self._table(split.coarse), others]))
+        return self._features.rows_of(table["path"]), torch.tensor(table["row"].to_numpy())
+
+    def _readable(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[~table["path"].isin(dict(self._features.skipped))]
 
     def finetune_splits(
         self, jobs: Sequence[tuple[Split, Sequence[tuple[Rows, int, int]]]], learn: str, recipe: Recipe

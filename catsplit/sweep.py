@@ -78,7 +78,9 @@ def sweep(
             features for methods that learn; a file that holds results of other inputs.
     """
     made, learn = known.find(methods)
-    settings = [settings] if isinstance(settings, Setting) else list(getattr(settings, "values", lambda: settings)())
+    if isinstance(settings, Mapping):
+        settings = list(settings.values())
+    settings = [settings] if isinstance(settings, Setting) else settings
     shots = checked_shots(shots) if learn else ()
     for start in _distinct("initial", initial) if learn else ():
         if start not in known.INITIAL:
@@ -194,7 +196,7 @@ def _make(line: Line, method: Method) -> None:
         line["edit"] = method(setting, split, line["seed"])
     except HeadError as error:
         line["problem"] = str(error)
-    count = len(setting.training_clips.clips_of(split.coarse)[0]) if line["shots"] == ALL else line["shots"] * line["k"]
+    count = setting.training_clips.count(split.coarse) if line["shots"] == ALL else line["shots"] * line["k"]
     line |= {"clips": count, "seconds": time.perf_counter() - start}
 
 

@@ -46,7 +46,7 @@ def test_a_small_benchmark_makes_features_of_its_training_clips_once(here):
 
     def source(names):
         asked.append(len(names))
-        return here.training
+        return here.training(names)
 
     small = Setting(here.head, benchmark=here.benchmark, features=here.features, training=source, small=True)
     split = small.split("Pushing")
