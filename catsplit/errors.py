@@ -37,3 +37,10 @@ def choices(wrong: object, valid: Sequence[str]) -> str:
 def repeated(items: Iterable[str]) -> list[str]:
     """What is there more than once, in the order in which it came first."""
     return [item for item, count in Counter(items).items() if count > 1]
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line: what the system says of a file, or the first line of what another error says."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

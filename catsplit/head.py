@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from catsplit.errors import HeadError, choices
+from catsplit.errors import HeadError, choices, reason
 from catsplit.paths import atomic_path
 from catsplit.rows import BASE, Features, Origin, Rows, as_features, check_finite, check_texts, copied, plain
 
@@ -260,6 +260,6 @@ class Head:
                     json.loads(metadata["provenance"]),
                 )
         except OSError as error:
-            raise HeadError(f"There is no head at {path} ({(error.strerror or str(error)).lower()}).") from error
+            raise HeadError(f"There is no head at {path} ({reason(error)}).") from error
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise HeadError(f"{path} is no head that catsplit saved ({error}): use Head.save.") from error

@@ -12,7 +12,7 @@ from typing import Any
 
 import platformdirs
 
-from catsplit.errors import BenchmarkError, CacheError
+from catsplit.errors import BenchmarkError, CacheError, reason
 
 CACHE_VARIABLE = "CATSPLIT_CACHE"
 
@@ -41,8 +41,7 @@ def writable(folder: Path) -> Path:
 def _cannot_write(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk of {path} is full: free some space, or set {CACHE_VARIABLE} to a folder on another disk."
-    reason = (error.strerror or str(error)).lower()
-    return f"Can't write to {path} ({reason}): set {CACHE_VARIABLE} to a folder that you may write to."
+    return f"Can't write to {path} ({reason(error)}): set {CACHE_VARIABLE} to a folder that you may write to."
 
 
 @contextmanager
@@ -85,7 +84,7 @@ def read_json(path: Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
         value = json.loads(text, object_pairs_hook=_without_repeats)
     except OSError as error:
-        raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
+        raise BenchmarkError(f"Can't read {path} ({reason(error)}).") from error
     except ValueError as error:
         raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
     if not isinstance(value, dict):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from catsplit.errors import CatsplitError, choices
+from catsplit.errors import CatsplitError, choices, reason
 from catsplit.metrics import Scores, calibration_error, interval
 from catsplit.paths import atomic_path, cache_dir, writable
 
@@ -42,7 +42,7 @@ def read(path: str | Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(io.StringIO(Path(path).read_text(encoding="utf-8")), dtype=str, keep_default_na=False)
     except OSError as error:
-        raise CatsplitError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
+        raise CatsplitError(f"Can't read {path} ({reason(error)}).") from error
     except ValueError as error:
         raise CatsplitError(f"{path} isn't a table that a sweep wrote ({error}).") from error
     if missing := [name for name in COLUMNS if name not in table.columns]:

@@ -23,7 +23,7 @@ import torch
 from catsplit import stage
 from catsplit.backbones import accelerated
 from catsplit.benchmark import Benchmark
-from catsplit.errors import CatsplitError, choices
+from catsplit.errors import CatsplitError, choices, reason
 from catsplit.setting import SEEDS, Setting, check_labels
 from catsplit.text import Encode, encoder
 from catsplit.video import PRESETS
@@ -106,7 +106,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise CatsplitError(f"Can't read the setting {file} ({(error.strerror or str(error)).lower()}).") from error
+        raise CatsplitError(f"Can't read the setting {file} ({reason(error)}).") from error
     except ValueError as error:
         raise CatsplitError(f"{file} isn't valid TOML: {error}.") from error
 

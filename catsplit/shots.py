@@ -1,6 +1,7 @@
 """The training clips of a benchmark part in a sweep: which are drawn for which split, and their features."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError
 from catsplit.features import FeatureSet
 from catsplit.head import Head, Rows
-from catsplit.lowshot import Fit, Job, Run, finetune_splits, hold_out, sample
+from catsplit.lowshot import Fit, Job, Learns, Run, finetune_splits, hold_out, sample
 from catsplit.modifiers import Split
 from catsplit.recipe import Recipe
 from catsplit.samples import ALL
@@ -46,7 +47,8 @@ class TrainingClips:
 
     def count(self, coarse: str) -> int:
         """How many training clips of a split there are, but for those that are known to be unreadable."""
-        return len(self._readable(self._table(coarse)))
+        skipped = dict(self._features.skipped)
+        return sum(name not in skipped for name in self.listed(coarse)[0])
 
     def draw(self, split: Split, shots: int, seed: int) -> tuple[Tensor, ...]:
         """Numbers, among those `listed`, of clips to learn from and, of all clips, of those that decide when to stop.
@@ -87,28 +89,32 @@ class TrainingClips:
         self.fetch((), everything=True)
         others = self._benchmark.clips("train")
         others = others[others["row"] != self._head.index(split.coarse)]
-        table = self._readable(pd.concat([self._table(split.coarse), others]))
+        table = pd.concat([self._benchmark.ft_set(split.coarse), others])
+        table = table[~table["path"].isin(dict(self._features.skipped))]
         return self._features.rows_of(table["path"]), torch.tensor(table["row"].to_numpy())
 
-    def _readable(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table[~table["path"].isin(dict(self._features.skipped))]
+    def learn(self, asked: Sequence[tuple[Split, Rows, int, int]], learn: Learns, recipe: Recipe) -> list[Fit]:
+        """Fine-tune by each (split, initial rows, shots, seed), all side by side; the fits in their order.
 
-    def finetune_splits(
-        self, jobs: Sequence[tuple[Split, Sequence[tuple[Rows, int, int]]]], learn: str, recipe: Recipe
-    ) -> list[list[Fit]]:
-        """Fine-tune each split from each of its (initial rows, shots, seed), all side by side."""
-        made = []
-        for split, runs in jobs:
+        Raises:
+            CatsplitError: as `fetch`, `draw` and `lowshot.finetune_splits`.
+        """
+        self.fetch((split, shots, seed) for split, _, shots, seed in asked)
+        jobs: dict[Split, Job] = {}
+        runs = []
+        for split, initial, shots, seed in asked:
             names, rows = self.listed(split.coarse)
-            targets, own = torch.full((len(self._features),), -1), []
-            for initial, shots, seed in runs:
-                lots = []
-                for lot in self.draw(split, shots, seed):
-                    lots.append([self._features.index(names[i]) for i in lot])
-                    targets[lots[-1]] = rows[lot]
-                own.append(Run(initial, seed, *lots))
-            made.append(Job(split, self._features.features, targets, own))
-        return finetune_splits(self._head, made, learn=learn, recipe=recipe)
+            if split not in jobs:
+                jobs[split] = Job(split, self._features.features, torch.full((len(self._features),), -1), [])
+            lots = []
+            for lot in self.draw(split, shots, seed):
+                lots.append([self._features.index(names[i]) for i in lot])
+                jobs[split].targets[lots[-1]] = rows[lot]
+            runs.append(Run(initial, seed, *lots))
+            jobs[split].runs.append(runs[-1])
+        ended = finetune_splits(self._head, [*jobs.values()], learn=learn, recipe=recipe)
+        fits = dict(zip(chain(*(job.runs for job in jobs.values())), chain(*ended), strict=True))
+        return [fits[run] for run in runs]
 
 
 def checked_shots(shots: Sequence[int | None]) -> tuple[int, ...]:

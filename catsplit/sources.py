@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from catsplit.errors import CatsplitError, choices
+from catsplit.errors import CatsplitError, choices, reason
 from catsplit.paths import sha256
 
 
@@ -147,8 +147,7 @@ def reachable(name: str, instead: str = "") -> Iterator[None]:
                 f"The model \"{name}\" isn't on this machine and can't be downloaded without internet: "
                 f"connect once{instead}."
             ) from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CatsplitError(f'The model "{name}" can\'t be loaded: {reason}') from error
+        raise CatsplitError(f'The model "{name}" can\'t be loaded: {reason(error)}') from error
 
 
 def version_of(source: str, file: str = "config.json", instead: str = "") -> str:

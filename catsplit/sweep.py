@@ -203,20 +203,15 @@ def _make(line: Line, method: Method) -> None:
 def _learn(lines: list[Line], setting: Setting, recipe: Recipe) -> None:
     """Make the edits of lines whose methods learn side by side, each with its share of the time."""
     for method in dict.fromkeys(line["method"] for line in lines):
-        start, jobs = time.perf_counter(), {}
-        mine = [line for line in lines if line["method"] == method]
+        start, mine = time.perf_counter(), [line for line in lines if line["method"] == method]
         for line in mine:
             _make(line, known.INITIAL[line["initial"]])
-            if not line["problem"]:
-                jobs.setdefault(line["split"], []).append(line)
-        runs = [(split, [(line["edit"], line["shots"], line["seed"]) for line in own]) for split, own in jobs.items()]
-        fits = setting.training_clips.finetune_splits(runs, method, recipe) if runs else []
-        seconds = (time.perf_counter() - start) / len(mine)
+        begun = [line for line in mine if not line["problem"]]
+        asked = [(line["split"], line["edit"], line["shots"], line["seed"]) for line in begun]
+        for line, fit in zip(begun, setting.training_clips.learn(asked, method, recipe), strict=True):
+            line |= {"edit": fit.head if method == "whole head" else fit.rows, "clips": fit.clips}
         for line in mine:
-            line["seconds"] = seconds
-        for own, ended in zip(jobs.values(), fits, strict=True):
-            for line, fit in zip(own, ended, strict=True):
-                line |= {"edit": fit.head if method == "whole head" else fit.rows, "clips": fit.clips}
+            line["seconds"] = (time.perf_counter() - start) / len(mine)
 
 
 def _score(lines: list[Line], setting: Setting, evaluator: Evaluator) -> None:

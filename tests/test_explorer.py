@@ -51,7 +51,7 @@ def made(tmp_path_factory):
 
 
 def model_of(made):
-    given = {"benchmark": made.benchmark, "features": made.features, "training": made.clips, "encode": encode}
+    given = {"benchmark": made.benchmark, "features": made.features, "training": made.training, "encode": encode}
     return Model(Setting(made.head, **given))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from catsplit.errors import BenchmarkError, repeated
+from catsplit.errors import BenchmarkError, reason, repeated
 from catsplit.paths import atomic_path, read_json
 from catsplit.taxonomy import Taxonomy
 
@@ -114,7 +114,7 @@ def read_table(path: Path, first: int, last: int, faults: list[str] | None = Non
                 else:
                     bad.append(line)
     except OSError as error:
-        raise BenchmarkError(f"Can't read {path} ({(error.strerror or str(error)).lower()}).") from error
+        raise BenchmarkError(f"Can't read {path} ({reason(error)}).") from error
     except (ValueError, csv.Error) as error:
         found.append(f"{path} is no table of clips in UTF-8 from about line {line + 1} on ({error}).")
     if bad:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from catsplit.backbones import ModuleBackbone, Normalise, from_module
-from catsplit.errors import CatsplitError
+from catsplit.errors import CatsplitError, reason
 from catsplit.head import Head
 from catsplit.video import Sampling
 
@@ -149,8 +149,7 @@ def _run(model: nn.Module, example: Tensor, kind: str) -> Tensor:
     except CatsplitError:
         raise
     except Exception as error:  # of whatever kind the model's own code raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CatsplitError(f"{kind} can't take the views {tuple(example.shape)}: {reason}") from error
+        raise CatsplitError(f"{kind} can't take the views {tuple(example.shape)}: {reason(error)}") from error
     if not isinstance(answer, Tensor):
         raise CatsplitError(f"{kind} must answer with logits or with an object that has them, not {type(answer)}.")
     return answer

@@ -177,28 +177,21 @@ class Model:
 
     def _learned(self, choices: Sequence[Choice]) -> list[Rows]:
         """The rows of choices after the clips that were asked for."""
-        rows = [self._begun(choice) for choice in choices]
-        places: dict[Split, list[int]] = {}
+        rows, learning = [self._begun(choice) for choice in choices], {}
         for i, choice in enumerate(choices):
             split, truth = self.split(choice)
-            if choice.shots:
-                places.setdefault(split, []).append(i)
             if choice.shots and not truth:
                 k = len(self.setting.split(choice.coarse).subcategories)
                 raise CatsplitError(
                     f'The clips to learn from show the {k} subcategories that the benchmark has of "{choice.coarse}": '
                     f"give {k} names, or learn from no clips."
                 )
-        if places:
-            jobs = [
-                (split, [(rows[i], choices[i].shots, choices[i].seed) for i in mine]) for split, mine in places.items()
-            ]
-            clips = self.setting.training_clips
-            clips.fetch([(split, shots, seed) for split, runs in jobs for _, shots, seed in runs], everything=True)
-            fits = clips.finetune_splits(jobs, "new rows", PUBLISHED)
-            for mine, found in zip(places.values(), fits, strict=True):
-                for i, fit in zip(mine, found, strict=True):
-                    rows[i] = fit.rows
+            if choice.shots:
+                learning[i] = split, rows[i], choice.shots, choice.seed
+        if learning:
+            fits = self.setting.training_clips.learn([*learning.values()], "new rows", PUBLISHED)
+            for i, fit in zip(learning, fits, strict=True):
+                rows[i] = fit.rows
         return rows
 
     def _measured(self, choice: Choice, rows: Rows) -> Result:
