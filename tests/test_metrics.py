@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from catsplit.errors import CatsplitError
 from catsplit.evaluator import Evaluator
-from catsplit.head import Head
+from catsplit.head import Head, Rows
 from catsplit.metrics import calibration_error, evaluate, interval, probabilities, targets_of
 
 
@@ -136,7 +136,7 @@ def test_huge_logits_neither_overflow_nor_cancel(coarse, new):
     bias[2] = coarse
     head = Head(head.weight, bias, head.labels)
     biases = {f"s{j}": torch.tensor(float(new + j)) for j in range(3)}
-    edit = head.split("y2", {f"s{j}": head[f"y{j}"] for j in range(3)}, biases)
+    edit = head.split("y2", Rows({f"s{j}": head[f"y{j}"] for j in range(3)}, biases=biases))
     fast = Evaluator(head, features, chunk=16).score([edit], targets)[0]
     # The protocol's text would divide zero by zero here, so the categories are left out of its heads instead.
     others = [i for i in range(7) if i != 2]

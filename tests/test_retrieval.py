@@ -18,13 +18,13 @@ def cosine(a, b):
 
 
 def table_by_loop(world, alpha, beta):
+    known, split = world.dictionary, world.split
     return [
         [
-            alpha * cosine(*world.encode([modifier, entry.modifier]))
-            + beta * cosine(*world.encode([label, entry.label]))
-            for entry in world.dictionary
+            alpha * cosine(*world.encode([modifier, other])) + beta * cosine(*world.encode([label, entry]))
+            for entry, other in zip(known.labels, known.modifiers, strict=True)
         ]
-        for label, modifier in zip(world.split.subcategories, world.split.modifiers, strict=True)
+        for label, modifier in zip(split.subcategories, split.modifiers, strict=True)
     ]
 
 
@@ -52,10 +52,10 @@ def test_the_matching_is_the_greedy_one(seed, k, alpha, ties):
         atol=1e-5,
     )
     for j, i in enumerate(greedy_by_loop(table)):
-        label, entry = world.split.subcategories[j], list(world.dictionary)[i]
-        assert torch.allclose(rows[label], world.head["c"] + entry.vector)
+        label, known = world.split.subcategories[j], world.dictionary
+        assert torch.allclose(rows[label], world.head["c"] + known.vectors[i])
         origin = rows.origins[label]
-        assert (origin["source"], origin["source_modifier"]) == (entry.label, entry.modifier)
+        assert (origin["source"], origin["source_modifier"]) == (known.labels[i], known.modifiers[i])
         assert origin["score"] == pytest.approx(table[j][i], abs=1e-5)
         assert origin["method"] == "retrieval"
     assert len({origin["source"] for origin in rows.origins.values()}) == k
@@ -90,7 +90,7 @@ def test_coherent_retrieval_takes_the_best_group_by_brute_force():
         table = table_by_loop(world, 0.5, 0.5)
         best = {}
         for group in ("g0", "g3"):
-            members = [i for i, entry in enumerate(world.dictionary) if entry.group == group]
+            members = [i for i, its in enumerate(world.dictionary.groups) if its == group]
             chosen = greedy_by_loop([[row[i] for i in members] for row in table])
             best[group] = sum(row[members[i]] for row, i in zip(table, chosen, strict=True))
         sources = world.sources(matching="coherent")
