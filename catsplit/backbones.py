@@ -78,6 +78,17 @@ def state_key(module: nn.Module, architecture: str = "") -> str:
     return digest.hexdigest()
 
 
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` or a wrapper for several GPUs was given, which has its weights and names."""
+    while True:
+        inside = getattr(module, "_orig_mod", None)
+        if inside is None and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inside = module.module
+        if inside is None:
+            return module
+        module = inside
+
+
 @dataclass(eq=False)
 class ModuleBackbone:
     """Any torch module as a backbone.
@@ -106,10 +117,11 @@ class ModuleBackbone:
     compiled: bool = False
 
     def __post_init__(self) -> None:
-        kind = type(self.module)
+        plain = uncompiled(self.module)
+        kind = type(plain)
         self.name = self.name or kind.__name__
         if self.architecture is None:
-            self.architecture = f"{kind.__module__}.{kind.__qualname__}\n{_lasting(repr(self.module))}"
+            self.architecture = f"{kind.__module__}.{kind.__qualname__}\n{_lasting(repr(plain))}"
 
     @property
     def key(self) -> str:
@@ -119,7 +131,8 @@ class ModuleBackbone:
         a batch they change the last bits only.
         """
         precision = f"\n{self.autocast}" if self.autocast else ""
-        return state_key(self.module, f"{self.architecture}\n{_described(self.transform)}\n{self.method}{precision}")
+        told = f"{self.architecture}\n{_described(self.transform)}\n{self.method}{precision}"
+        return state_key(uncompiled(self.module), told)
 
     @property
     def device(self) -> torch.device:

@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 
 from catsplit import commands
 from catsplit.errors import CatsplitError
+from catsplit.paths import check_output
 
 
 def _stage(commands_of: argparse._SubParsersAction) -> None:
@@ -36,8 +38,9 @@ def _split(commands_of: argparse._SubParsersAction) -> None:
 
 def _head(commands_of: argparse._SubParsersAction) -> None:
     head = commands_of.add_parser("head", help="take the head out of a file of weights")
-    head.add_argument("weights", help="what torch.save or safetensors wrote of a model, or of its state_dict")
-    head.add_argument("labels", help="a text file with a label a line, in the order of the model's outputs")
+    head.add_argument("weights", help="what torch.save or safetensors wrote of a model's state_dict")
+    head.add_argument("labels", help="a text file with a label a line, in the order of the model's outputs; or lines, "
+                      "CSV or JSON that number them")  # fmt: skip
     head.add_argument("--layer", metavar="NAME", help="of the last layer (default: the only one with so many rows)")
     head.add_argument("--out", default="head.safetensors", metavar="FILE", help="file to write (default: %(default)s)")
     head.set_defaults(run=commands.head)
@@ -141,11 +144,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _warn(message: Warning, category: type[Warning], *where: object, **more: object) -> None:
+    """A warning as one line, without the line of code that it comes from."""
+    print(f"catsplit: {message}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of catsplit end as one sentence on standard error and exit status 1."""
     args = _parser().parse_args(arguments)
     try:
-        return args.run(args) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            for name in ("out", "left_out"):
+                if path := getattr(args, name, None):
+                    folder = args.run in (commands.tables, commands.train)
+                    check_output(path, f"--{name.replace('_', '-')}", folder=folder)
+            return args.run(args) or 0
     except CatsplitError as error:
         print(f"catsplit: {error}", file=sys.stderr)
         return 1

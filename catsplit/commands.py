@@ -127,7 +127,8 @@ def split(args: argparse.Namespace) -> None:
 
 
 def head(args: argparse.Namespace) -> None:
-    from catsplit.models.checkpoints import read_head, read_labels
+    from catsplit.models.checkpoints import read_head
+    from catsplit.words.labelfiles import read_labels
 
     found = read_head(args.weights, read_labels(args.labels), args.layer)
     found.save(args.out)

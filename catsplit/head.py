@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from catsplit.errors import HeadError, choices, reason
+from catsplit.errors import CacheError, HeadError, choices, reason
+from catsplit.files import composed
 from catsplit.paths import atomic_path
 from catsplit.rows import BASE, Features, Origin, Rows, as_features, check_finite, check_texts, copied, plain
 
@@ -67,7 +68,8 @@ class Head:
         except (TypeError, ValueError) as error:
             raise HeadError(f"Provenance must hold only what fits in JSON: {error}.") from error
         self._weight, self._bias, self._labels = weight, bias, labels
-        self._rows = {label: row for row, label in enumerate(labels)}
+        rows = {label: row for row, label in enumerate(labels)}
+        self._rows = {composed(label): row for label, row in rows.items()} | rows
 
     @property
     def weight(self) -> Tensor:
@@ -109,7 +111,7 @@ class Head:
         return len(self._labels)
 
     def __contains__(self, label: object) -> bool:
-        return label in self._rows
+        return label in self._rows or (isinstance(label, str) and composed(label) in self._rows)
 
     def __repr__(self) -> str:
         edited = len(json.loads(self._provenance))
@@ -124,10 +126,10 @@ class Head:
         Raises:
             HeadError: there is no such label; the nearest ones are offered.
         """
-        if label not in self._rows:
+        if label not in self:
             near = choices(label, self._labels)
             raise HeadError(f'"{label}" is none of the {len(self)} labels of this head ({near}).')
-        return self._rows[label]
+        return self._rows[label if label in self._rows else composed(label)]
 
     def __getitem__(self, label: str) -> Tensor:
         """The weight row (D,) of `label`, a copy."""
@@ -226,9 +228,24 @@ class Head:
 
     @classmethod
     def from_linear(cls, linear: nn.Linear, labels: Sequence[str]) -> "Head":
-        """The head of any model that ends in an `nn.Linear`; `labels` name its output units in order."""
+        """The head of any model that ends in an `nn.Linear`; `labels` name its output units in order.
+
+        Raises:
+            HeadError: another kind of layer, or one that computes something else than W x + b.
+        """
         if not isinstance(linear, nn.Linear):
             raise HeadError(f"A head is read from a torch.nn.Linear, not from {type(linear).__name__}.")
+        training, probe = linear.training, torch.linspace(-1, 1, linear.in_features).to(linear.weight)
+        with torch.no_grad():
+            # Where the weight is computed anew in each pass, as by weight norm, it may be out of date before one.
+            given = linear.eval()(probe)
+            linear.train(training)
+            expected = nn.functional.linear(probe, linear.weight, linear.bias)
+        if not torch.allclose(given, expected, rtol=1e-3, atol=1e-4, equal_nan=True):
+            raise HeadError(
+                f"A head is W x + b, but {type(linear).__name__} computes something else: make one of the rows that it "
+                "uses, Head(weight, bias, labels)."
+            )
         return cls(linear.weight, linear.bias, labels)
 
     def to_linear(self) -> nn.Linear:
@@ -241,7 +258,10 @@ class Head:
         """Write weight, bias, labels and provenance into one safetensors file, whole or not at all."""
         metadata = {"catsplit": "head", "labels": json.dumps(self._labels), "provenance": self._provenance}
         with atomic_path(Path(path)) as beside:
-            save_file({"weight": self._weight, "bias": self._bias}, beside, metadata)
+            try:
+                save_file({"weight": self._weight, "bias": self._bias}, beside, metadata)
+            except SafetensorError as error:  # a full disk, for one
+                raise CacheError(f"Can't write to {path} ({error}): name another place.") from error
 
     @classmethod
     def load(cls, path: str | Path) -> "Head":

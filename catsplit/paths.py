@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,13 @@ from typing import Any
 import platformdirs
 
 from catsplit.errors import BenchmarkError, CacheError, reason
+from catsplit.files import read_text
 
 CACHE_VARIABLE = "CATSPLIT_CACHE"
+_PROBE = 65536  # bytes
+_NO_ROOM_OR_RIGHT = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG, errno.EIO,
+)  # fmt: skip
 
 
 def cache_dir() -> Path:
@@ -38,10 +44,32 @@ def writable(folder: Path) -> Path:
     return folder
 
 
+def check_output(path: str | Path, option: str = "--out", *, folder: bool = False) -> None:
+    """Find out whether a file, or a folder of files, can be written, before any work is done for it.
+
+    Raises:
+        CacheError: it can't; nothing is left behind.
+    """
+    path = Path(path).expanduser().absolute()
+    if not folder and path.is_dir():
+        raise CacheError(f"{option}: {path} is a folder: name a file in it, {option} {path / 'FILE'}.")
+    place = path if folder else path.parent
+    while not place.exists() and not place.is_symlink():
+        place = place.parent
+    try:
+        # Rights alone don't tell of a full disk.
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(bytes(_PROBE))
+    except OSError as error:
+        raise CacheError(f"{option}: {_cannot_write(path, error)}") from error
+
+
 def _cannot_write(path: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk of {path} is full: free some space, or set {CACHE_VARIABLE} to a folder on another disk."
-    return f"Can't write to {path} ({reason(error)}): set {CACHE_VARIABLE} to a folder that you may write to."
+    why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else reason(error)
+    cache = Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("catsplit")).expanduser().absolute()
+    if cache == path.absolute() or cache in path.absolute().parents:
+        return f"Can't write to {path} ({why}): set {CACHE_VARIABLE} to a folder that you may write to, with room."
+    return f"Can't write to {path} ({why}): name another place."
 
 
 @contextmanager
@@ -53,7 +81,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         CacheError: the folder can't be written to or its disk is full.
     """
-    path = Path(path)
+    path = Path(path).expanduser().absolute()
+    if path.is_dir():
+        raise CacheError(f"{path} is a folder: name a file in it.")
     writable(path.parent)
     # The ending stays, because muxers and numpy choose the format, or add an ending, by it.
     beside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
@@ -61,7 +91,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield beside
         os.replace(beside, path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in _NO_ROOM_OR_RIGHT:
             raise CacheError(_cannot_write(path, error)) from error
         raise
     finally:
@@ -81,8 +111,7 @@ def read_json(path: Path) -> dict[str, Any]:
         BenchmarkError: there is no such file, or it isn't one JSON object, or a key is in it twice.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        value = json.loads(text, object_pairs_hook=_without_repeats)
+        value = json.loads(read_text(path), object_pairs_hook=_without_repeats)
     except OSError as error:
         raise BenchmarkError(f"Can't read {path} ({reason(error)}).") from error
     except ValueError as error:

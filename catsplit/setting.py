@@ -24,6 +24,7 @@ from catsplit.alignment import Alignment
 from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError
 from catsplit.features import FeatureSet, extract
+from catsplit.files import composed
 from catsplit.head import Head, Rows
 from catsplit.metrics import targets_of
 from catsplit.models.base import BaseModel
@@ -269,8 +270,8 @@ class Setting:
 
 def check_labels(benchmark: Benchmark, ours: Sequence[str], whose: str = "the head") -> None:
     """Raise CatsplitError unless the labels are the benchmark's, in their order."""
-    theirs = benchmark.labels
-    if tuple(ours) == theirs:
+    theirs, ours = benchmark.labels, tuple(map(composed, ours))
+    if ours == theirs:
         return
     most = min(len(ours), len(theirs))
     place = next((row for row in range(most) if ours[row] != theirs[row]), most)

@@ -24,6 +24,7 @@ from catsplit import stage
 from catsplit.backbones import accelerated
 from catsplit.benchmark import Benchmark
 from catsplit.errors import CatsplitError, choices, reason
+from catsplit.models.weights import ENDINGS
 from catsplit.setting import SEEDS, Setting, check_labels
 from catsplit.text import Encode, encoder
 from catsplit.video import PRESETS
@@ -42,7 +43,6 @@ EXAMPLES: dict[str, Any] = {
 PATHS = ("benchmark", "videos", "model", "results")
 OF_A_FOLDER = ("videos", "model", "positions", "preset", "leave_out_short", "vision_language")
 POSITIONS = ("mvd", "videomae")
-WEIGHTS = (".bin", ".ckpt", ".pt", ".pth", ".pyth", ".safetensors")
 
 
 def settings(file: str | Path | None = None, **named: object) -> dict[str, Setting]:
@@ -116,7 +116,7 @@ def _absolute(key: str, value: object, folder: Path) -> object:
     if key not in PATHS or not isinstance(value, str) or (key == "benchmark" and value == STAGE):
         return value
     path = folder / Path(value).expanduser()
-    if key == "model" and path.suffix not in WEIGHTS and not any(path.parent.glob(path.name.replace("{part}", "*"))):
+    if key == "model" and path.suffix not in ENDINGS and not any(path.parent.glob(path.name.replace("{part}", "*"))):
         return value
     return str(path)
 
@@ -190,7 +190,7 @@ def _encoder(values: Mapping[str, Any]) -> Encode | None:
 
 def _model(name: str, benchmark: Benchmark, positions: str | None) -> Callable[[], "BaseModel"]:
     """What loads the model of a part; raises CatsplitError, before it is loaded, for one that isn't that part's."""
-    if Path(name).suffix in WEIGHTS or Path(name).expanduser().is_file():
+    if Path(name).suffix in ENDINGS or Path(name).expanduser().is_file():
         from catsplit.models.checkpoints import read_head
         from catsplit.models.videomae import load_checkpoint
 

@@ -7,7 +7,8 @@ from torch import nn
 from catsplit.cli import main
 from catsplit.errors import HeadError
 from catsplit.head import Head
-from catsplit.models.checkpoints import read_head, read_labels
+from catsplit.models.checkpoints import read_head
+from catsplit.words.labelfiles import read_labels
 
 LABELS = ["Pushing", "Pulling", "Waving"]
 
@@ -60,7 +61,7 @@ def test_labels_are_lines(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"one\n\ntwo", "line 2 is empty"), (b"\n", "line 1 is empty"),
-                                                  (b"\xff\xfe", "can't be read")])  # fmt: skip
+                                                  (b"\xe4\xff", "can't be read")])  # fmt: skip
 def test_labels_that_are_none_are_refused(tmp_path, content, message):
     path = tmp_path / "labels.txt"
     path.write_bytes(content)

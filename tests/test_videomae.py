@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from catsplit.errors import CatsplitError
-from catsplit.models import checkpoints, videomae
+from catsplit.models import checkpoints, videomae, weights
 from catsplit.models.hub import load_transformers
 
 TINY = {"depth": 2, "heads": 4, "frames": 6, "image_size": 48}
@@ -187,7 +187,7 @@ def test_half_precision_is_read_as_float32(tmp_path):
 
 def test_safetensors_are_read_too(tmp_path):
     save_file(authors(), tmp_path / "weights.safetensors")
-    found = checkpoints.read_weights(tmp_path / "weights.safetensors")
+    found = weights.read_weights(tmp_path / "weights.safetensors")
     assert all(torch.equal(found[key], tensor) for key, tensor in authors().items())
 
 
@@ -209,21 +209,21 @@ def test_python_objects_are_refused_and_do_not_run(tmp_path, inside):
 def test_files_that_are_no_checkpoints(tmp_path, ending):
     path = tmp_path / f"file{ending}"
     with pytest.raises(CatsplitError, match="There is no checkpoint"):
-        checkpoints.read_weights(path)
+        weights.read_weights(path)
     whole = save(tmp_path, authors()).read_bytes()
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("readme", "no weights")
     for data in (b"", b"hello", b"\x80\x02}q\x00.", whole[:-999], (tmp_path / "zip").read_bytes()):
         path.write_bytes(data)
         with pytest.raises(CatsplitError, match=f"file{ending} (is no checkpoint|holds no weights)"):
-            checkpoints.read_weights(path)
+            weights.read_weights(path)
 
 
 @pytest.mark.parametrize("content", [{}, [1], {"epoch": 3}, {"model": {"a": 1}}, {"model": torch.ones(2), "epoch": 1}])
 def test_files_without_weights(tmp_path, content):
     torch.save(content, tmp_path / "file.pth")
     with pytest.raises(CatsplitError, match="holds no weights under"):
-        checkpoints.read_weights(tmp_path / "file.pth")
+        weights.read_weights(tmp_path / "file.pth")
 
 
 # Strictness

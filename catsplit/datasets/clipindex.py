@@ -1,12 +1,14 @@
 """Where the videos of a benchmark's clips are."""
 
 import os
+import warnings
 from bisect import bisect
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from catsplit.errors import BenchmarkError, ClipError
+from catsplit.errors import BenchmarkError, ClipError, reason
+from catsplit.files import composed
 
 ENDINGS = frozenset(".mp4 .webm .mkv .avi .mov .m4v .mpg .mpeg .flv .wmv .ts".split())
 
@@ -21,20 +23,24 @@ class ClipIndex:
         folder: the folder of the videos.
 
     Raises:
-        BenchmarkError: there is no such folder, or, at the first look-up, a folder below can't be listed.
+        BenchmarkError: there is no such folder, or, at the first look-up, it can't be listed.
+
+    Warns:
+        UserWarning: at the first look-up, for each folder below that can't be listed and so is left out.
     """
 
     def __init__(self, folder: Path):
         self.folder = Path(folder).expanduser().absolute()
         if not self.folder.is_dir():
             raise BenchmarkError(f"The folder of videos {self.folder} doesn't exist.")
+        self.unlisted: list[str] = []
 
     @cached_property
     def videos(self) -> dict[str, list[str]]:
         """{stem: the paths, relative to the folder, of the videos that have it}, in the order of the paths."""
         found: dict[str, list[str]] = {}
         root = os.path.join(self.folder, "")
-        for path in sorted(_files(str(self.folder), set())):
+        for path in sorted(self._files(str(self.folder), set())):
             relative = path[len(root) :]
             found.setdefault(stem(relative), []).append(relative)
         return found
@@ -77,14 +83,38 @@ class ClipIndex:
             f"(nearest in order: {near})."
         )
 
+    def _files(self, folder: str, seen: set[str]) -> Iterator[str]:
+        """Video files below a folder; links to folders are followed, each folder once."""
+        real = os.path.realpath(folder)
+        if real in seen:
+            return
+        seen.add(real)
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            said = f"{folder} can't be listed ({reason(error)})"
+            if len(seen) == 1:
+                raise BenchmarkError(f"The folder of videos {said}.") from error
+            self.unlisted.append(folder)
+            warnings.warn(f"{said}: the videos in it, if any, are left out.", stacklevel=2)
+            return
+        for entry in entries:
+            if entry.is_dir():
+                yield from self._files(entry.path, seen)
+            elif os.path.splitext(entry.name)[1].lower() in ENDINGS and not entry.name.startswith("."):
+                yield entry.path
+
     @cached_property
     def _stems(self) -> list[str]:
         return sorted(self.videos)
 
 
 def stem(clip: str) -> str:
-    """A clip's name without its folders and a video's ending; it may hold points, so no other ending is taken off."""
-    name = clip.replace("\\", "/").rpartition("/")[2]
+    """A clip's name without its folders and a video's ending; it may hold points, so no other ending is taken off.
+
+    Two names are one where they differ by how accents are written only.
+    """
+    name = composed(clip).replace("\\", "/").rpartition("/")[2]
     return os.path.splitext(name)[0] if _ending(name) in ENDINGS else name
 
 
@@ -94,21 +124,4 @@ def _ending(clip: str) -> str:
 
 def _agreement(video: str, clip: str) -> int:
     """How many folders, from the innermost on, two paths have in common."""
-    return len(os.path.commonprefix([path.replace("\\", "/").split("/")[-2::-1] for path in (video, clip)]))
-
-
-def _files(folder: str, seen: set[str]) -> Iterator[str]:
-    """Video files below a folder; links to folders are followed, each folder once."""
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    yield from _files(entry.path, seen)
-                elif os.path.splitext(entry.name)[1].lower() in ENDINGS and not entry.name.startswith("."):
-                    yield entry.path
-    except OSError as error:
-        raise BenchmarkError(f"Can't list {folder} ({(error.strerror or str(error)).lower()}).") from error
+    return len(os.path.commonprefix([composed(path).replace("\\", "/").split("/")[-2::-1] for path in (video, clip)]))

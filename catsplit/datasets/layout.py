@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from catsplit.errors import BenchmarkError, reason, repeated
+from catsplit.errors import BenchmarkError, HeadError, reason, repeated
+from catsplit.files import composed
 from catsplit.paths import atomic_path, read_json
 from catsplit.taxonomy import Taxonomy
+from catsplit.words.labelfiles import of_json
 
 SCHEME = "group_scheme.json"
 LABELS = ("labels.json", "label.json")
@@ -70,15 +72,15 @@ def read_labels(folder: Path) -> tuple[str, ...]:
     """The labels of a part's folder in the order of their rows.
 
     Raises:
-        BenchmarkError: the file of labels is missing, or doesn't number them 0, 1, 2, …
+        BenchmarkError: the file of labels is missing, or doesn't number them 0, 1, 2, … or 1, 2, 3, …
     """
     files = [folder / name for name in LABELS if (folder / name).is_file()]
     if not files:
         raise BenchmarkError(f"{folder} has neither {' nor '.join(LABELS)}, the label of each row.")
-    rows = read_json(files[0])
-    if sorted(map(repr, rows.values())) != sorted(map(repr, range(len(rows)))):
-        raise BenchmarkError(f"{files[0]} must give its {len(rows)} labels the rows 0 to {len(rows) - 1}, each once.")
-    return tuple(sorted(rows, key=rows.__getitem__))
+    try:
+        return tuple(of_json(read_json(files[0]), files[0]))
+    except HeadError as error:
+        raise BenchmarkError(str(error)) from error
 
 
 def read_table(path: Path, first: int, last: int, faults: list[str] | None = None) -> tuple[list[str], list[int]]:
@@ -156,4 +158,9 @@ def folder_name(coarse: str) -> str:
 def split_folder(part: Path, coarse: str) -> Path:
     """The folder of a split's three sets below that of its part: named as we write it, or by the bare label."""
     own = part / folder_name(coarse)
-    return own if own.is_dir() else part / coarse
+    if not own.is_dir():
+        own = part / coarse
+    if own.is_dir() or not part.is_dir():
+        return own
+    # On a disk that has been in a Mac, accents may be written otherwise than in the label.
+    return next((folder for folder in part.iterdir() if composed(folder.name) == composed(coarse)), own)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from catsplit.backbones import ModuleBackbone, Normalise, from_module
+from catsplit.backbones import ModuleBackbone, Normalise, from_module, uncompiled
 from catsplit.errors import CatsplitError, reason
 from catsplit.head import Head
 from catsplit.video import Sampling
@@ -77,6 +77,7 @@ def split_backbone_and_head(model: nn.Module, example: Tensor) -> tuple[nn.Modul
         CatsplitError: the model can't take the example; its answer isn't a linear layer's, but that of a convolution,
             or has passed through a softmax or mean; the layer is used more than once or for many tokens.
     """
+    model = uncompiled(model)
     whole, kind = PlainAnswer(deepcopy(model)).eval(), type(model).__name__
     names = {layer: name for name, layer in whole.model.named_modules() if isinstance(layer, nn.Linear)}
     given: list[tuple[nn.Linear, Tensor]] = []
@@ -132,6 +133,7 @@ def base_model(
         HeadError: the labels don't fit.
         CatsplitError: as `split_backbone_and_head`.
     """
+    model = uncompiled(model)
     name, transform = name or type(model).__name__, transform or Normalise()
     views = torch.randint(256, (1, *sampling.shape[1:]), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

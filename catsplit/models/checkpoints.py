@@ -1,18 +1,17 @@
-"""Files of weights: read safely, into the published network by its authors' names, or for the head that is in them."""
+"""Weights that were read: into the published network by its authors' names, or for the head that is among them."""
 
-import argparse
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from textwrap import shorten
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from catsplit.errors import CatsplitError, HeadError
 from catsplit.head import Head
+from catsplit.models.weights import AVERAGED, tensors
 
 # The names of MVD's and VideoMAE's authors and those of transformers, in the order in which they are replaced; the
 # other way round in the opposite order.
@@ -29,41 +28,10 @@ _RENAMED = (
 )
 # Up to version 4 transformers kept these two outside the linear layers, as the authors do.
 _BIASES = (("q_bias", "query.bias"), ("v_bias", "value.bias"))
-
-
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The weights in a checkpoint, {key: tensor}, float32 on the CPU; nothing in the file can run code.
-
-    They lie under `model`, `module` (DeepSpeed) or `state_dict` (Lightning), or at the top of what `torch.save` wrote;
-    or are safetensors.
-
-    Raises:
-        CatsplitError: the file is missing or damaged, or holds no weights, or Python objects.
-    """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise CatsplitError(f"There is no checkpoint {path}.")
-    try:
-        if path.suffix == ".safetensors":
-            found = load_file(path)
-        else:
-            # The authors' training code keeps its arguments beside the weights.
-            with torch.serialization.safe_globals([argparse.Namespace]):
-                found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes that are no checkpoint raise almost anything
-        if isinstance(error, UnpicklingError) and (thing := re.search(r"GLOBAL (\S+)", str(error))):
-            raise CatsplitError(
-                f"{path} holds the Python object {thing[1]}, and reading it could run code: where you trust the file, "
-                'keep its weights alone, torch.save(torch.load(FILE, weights_only=False)["model"], NEW_FILE), and '
-                'give that file. (Of a whole module, its `.state_dict()` in place of `["model"]`.)'
-            ) from error
-        raise CatsplitError(f"{path} is no checkpoint, or a damaged one: fetch it again.") from error
-    if isinstance(found, Mapping):
-        inside = (found.get(key) for key in ("model", "module", "state_dict"))
-        found = next((held for held in inside if isinstance(held, Mapping)), found)
-    if not isinstance(found, Mapping) or not found or not all(isinstance(x, Tensor) for x in found.values()):
-        raise CatsplitError(f"{path} holds no weights under `model`, `module` or `state_dict`, nor at its top.")
-    return {str(key): weight.float() for key, weight in found.items()}
+# Where the name of a layer ends and that of what it keeps begins.
+_PART = re.compile(
+    r"(?:^|\.)(?=(?:weight|bias|base_layer|parametrizations)(?:[._]|$)|(?:lora|hada|lokr|vera|oft|boft|ia3)_)"
+)
 
 
 def fill(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
@@ -73,10 +41,12 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         path: of their file, for messages.
 
     Raises:
-        CatsplitError: a weight is missing, unknown or of another shape; the message names those.
+        CatsplitError: a weight is missing, unknown, of another shape or a whole number; the message names those.
     """
-    if any(key.startswith(("encoder.", "decoder.")) for key in weights):
+    if not any(key.startswith("head.") for key in weights):
         raise CatsplitError(f"{path} is a pretrained model, which has to be fine-tuned first.")
+    if whole := [key for key, weight in weights.items() if not weight.is_floating_point()]:
+        raise CatsplitError(f"{path} is quantised, {whole[0]} is whole numbers: give the weights from before that.")
     try:
         model.load_state_dict(renamed(weights, model))
     except RuntimeError as error:
@@ -106,43 +76,79 @@ def read_head(path: str | Path, labels: Sequence[str], layer: str | None = None)
     """The last layer of a model as a head, from a file that `torch.save` or safetensors wrote of its weights.
 
     Args:
-        path: of the file; see `read_weights` for what may be in it.
+        path: of the file; see `weights.tensors` for what may be in it.
         labels: C, in the order of the model's outputs.
-        layer: its name in the file, such as "fc" or "module.head"; without it, the only layer with one row a label.
+        layer: its name in the file, or the end of it, such as "fc" or "module.head"; without it, the only layer with
+            one row a label.
 
     Raises:
         CatsplitError: the file can't be read.
-        HeadError: there is no such layer, none with so many rows, or several; the message names those there are.
+        HeadError: there is no such layer, none with so many rows, or several; its rows can't be told from what is
+            there of it; the message names those there are.
     """
-    weights = read_weights(path)
-    linear = [
-        key.removesuffix(".weight")
-        for key, weight in weights.items()
-        if key.endswith(".weight") and weight.ndim == 2
+    parts = _layers(tensors(path))
+    rows = {name: weight for name, held in parts.items() if (weight := _rows(held)) is not None}
+    wanted = [name for name in parts if layer is None or name == layer] or [
+        name for name in parts if name.endswith(f".{layer}")
     ]
-    fitting = [name for name in linear if len(weights[f"{name}.weight"]) == len(labels) and layer in (None, name)]
+    fitting = [name for name in wanted if name in rows and len(rows[name]) == len(labels)]
+    plain = [name for name in fitting if not AVERAGED.search(name)]
+    if len(plain) == 1 and len(fitting) > 1:
+        others = " or ".join(f'layer="{name}" (--layer {name})' for name in fitting if name not in plain)
+        said = f'{path}: "{plain[0]}" is taken, and not its mean over the training: for that give {others}.'
+        warnings.warn(said, stacklevel=2)
+        fitting = plain
     if len(fitting) != 1:
-        shown = [f'"{name}" ({len(weights[f"{name}.weight"])} rows)' for name in fitting or linear[-3:]]
-        wanted = "one linear layer" if layer is None else f'a linear layer "{layer}"'
+        for name in () if fitting else wanted:
+            if name not in rows and any(part.ndim > 1 and len(part) == len(labels) for part in parts[name].values()):
+                raise HeadError(_untold(path, name, parts[name]))
+        shown = [f'"{name}" ({len(rows[name])} rows)' for name in fitting or list(rows)[-3:]]
+        what = "one linear layer" if layer is None else f'a linear layer "{layer}"'
         raise HeadError(
-            f"{path} must have {wanted} with a row for each of {len(labels)} labels: name one of these, or give the "
+            f"{path} must have {what} with a row for each of {len(labels)} labels: name one of these, or give the "
             f"labels of its rows: {', '.join(shown) or 'it has no linear layer'}."
         )
-    (layer,) = fitting
-    return Head(weights[f"{layer}.weight"], weights.get(f"{layer}.bias"), labels)
+    (name,) = fitting
+    return Head(rows[name], parts[name].get("bias"), labels)
 
 
-def read_labels(path: str | Path) -> list[str]:
-    """Labels from a text file, one a line, in the order of the model's outputs.
+def _layers(found: Mapping[tuple[str, ...], Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+    """{layer: {"weight": …, "bias": …}}, with whatever else a layer keeps, such as "lora_A.default.weight"."""
+    layers: dict[str, dict[str, Tensor]] = {}
+    for route, weights in found.items():
+        for key, tensor in weights.items():
+            # Of a layer that an adapter trains anew it keeps the one before, too.
+            name = ".".join((*route, key)).replace(".modules_to_save.default", "")
+            if ".original_module." not in name:
+                cut = _PART.search(name)
+                owner, part = (name[: cut.start()], name[cut.end() :]) if cut else name.rpartition(".")[::2]
+                layers.setdefault(owner, {})[part] = tensor
+    return layers
 
-    Raises:
-        HeadError: the file is missing or isn't text, or a line but the last is empty.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").rstrip().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HeadError(f"{path} must be a text file with one label a line, but it can't be read ({error}).") from error
-    labels = [line.strip() for line in lines]
-    if not all(labels):
-        raise HeadError(f"{path} must have one label a line, but line {labels.index('') + 1} is empty.")
-    return labels
+
+def _rows(parts: Mapping[str, Tensor]) -> Tensor | None:
+    """The rows (C, D) of a layer, where all that it keeps says how they are made: never from a shape alone."""
+    names = parts.keys() - {"bias", "weight_format"}
+    weight = parts.get("weight")
+    if names == {"weight", "SCB"} and weight.dtype == torch.int8 and weight.ndim == 2:  # of bitsandbytes
+        weight = weight * (parts["SCB"].float()[:, None] / 127)
+    elif names in ({"weight_g", "weight_v"}, {f"parametrizations.weight.original{n}" for n in (0, 1)}):
+        scale, direction = (parts[name].float() for name in sorted(names))
+        along = [n for n, size in enumerate(scale.shape) if size == 1] or None
+        weight = scale * direction / torch.linalg.vector_norm(direction, dim=along, keepdim=scale.ndim > 0)
+    elif names != {"weight"}:
+        return None
+    weight = weight.dequantize() if weight.is_quantized else weight
+    # A convolution of one place is a linear layer of the mean over all places.
+    rows = weight.flatten(1) if weight.ndim >= 2 and weight[0, 0].numel() == 1 else weight
+    bias = parts.get("bias", rows[:, 0] if rows.ndim == 2 else rows)
+    return rows if rows.ndim == 2 and rows.is_floating_point() and bias.shape == rows.shape[:1] else None
+
+
+def _untold(path: str | Path, name: str, parts: Mapping[str, Tensor]) -> str:
+    made = ", ".join(f"{part} ({str(tensor.dtype).removeprefix('torch.')})" for part, tensor in parts.items())
+    return (
+        f'{path} doesn\'t hold the rows of "{name}" as they are but {made}, as an adapter, quantisation or pruning '
+        "leaves them: undo that in the model (an adapter of PEFT by model.merge_and_unload()), save its state_dict, "
+        "and give that file."
+    )

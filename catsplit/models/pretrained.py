@@ -9,8 +9,9 @@ from torch import nn
 from transformers import AutoModelForVideoClassification, VideoMAEForVideoClassification
 
 from catsplit.errors import CatsplitError
-from catsplit.models.checkpoints import fill, read_weights
+from catsplit.models.checkpoints import fill
 from catsplit.models.videomae import Positions, as_published, network
+from catsplit.models.weights import read_weights
 from catsplit.sources import load_transformers, source_of
 
 

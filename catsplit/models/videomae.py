@@ -17,6 +17,7 @@ from catsplit.errors import CatsplitError
 from catsplit.head import Head
 from catsplit.models import checkpoints
 from catsplit.models.base import BaseModel, FramesFirst, PlainAnswer
+from catsplit.models.weights import read_weights
 from catsplit.video import Sampling
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def load_checkpoint(
     the width. Every weight of the architecture must be there, and nothing else.
 
     Args:
-        path: as for `checkpoints.read_weights`; half precision is read as float32.
+        path: as for `weights.read_weights`; half precision is read as float32.
         labels: C texts, in the order of the rows.
         positions: "mvd" or "videomae", whose fixed positions differ; the file doesn't tell which.
         frames: T, frames of a view.
@@ -58,7 +59,7 @@ def load_checkpoint(
             another shape; the labels don't fit; frames or pixels don't fit the tubelets and patches.
     """
     path = Path(path).expanduser()
-    weights = checkpoints.read_weights(path)
+    weights = read_weights(path)
     first, rows = weights.get("patch_embed.proj.weight"), weights.get("head.bias")
     # Where a shape can't be told, `fill` says what is wrong with the weight that should tell it.
     width, _, tubelet, patch, _ = first.shape if first is not None and first.ndim == 5 else (384, 3, 2, 16, 16)
