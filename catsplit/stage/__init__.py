@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from catsplit.errors import BenchmarkError
-from catsplit.stage.catalogue import ACTIONS, MOTION_KINDS, NOVEL, PARTS, STATE_KINDS, VERSION
+from catsplit.stage.catalogue import ACTIONS, MOTION_KINDS, PARTS, STATE_KINDS, VERSION, WORDINGS
 from catsplit.stage.storage import prepare, taxonomy, write_annotations
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "PARTS",
     "STATE_KINDS",
     "VERSION",
+    "WORDINGS",
     "backbone",
     "card",
     "classifier",
@@ -50,8 +51,7 @@ __all__ = [
 ]
 
 NAME = "Stage-Split (synthetic)"
-WORDINGS = ("exact", "paraphrased")
-NOVEL_CATEGORIES = tuple(action.label for action in ACTIONS if action.family in NOVEL)
+NOVEL_CATEGORIES = tuple(action.label for action in ACTIONS if action.novel)
 
 
 def load(part: str = "A", wording: str = "exact") -> "Benchmark":
@@ -59,8 +59,10 @@ def load(part: str = "A", wording: str = "exact") -> "Benchmark":
 
     Args:
         part: "A" or "B", the part whose coarse categories are collapsed and can be split.
-        wording: "exact", where modifiers read the same in both parts, or "paraphrased", where the subcategories to
-            split into are named in other words than the dictionary's.
+        wording: how the subcategories to split into are named; the dictionary's words stay. "exact": as the labels
+            say, of which a quarter of the modifiers stand word for word in the dictionary, as on film; "known": in
+            the dictionary's words wherever it has the modifier; "synonyms": in words that no label uses; "terse": in
+            a word or two.
 
     Raises:
         BenchmarkError: an unknown part or wording.
@@ -70,7 +72,7 @@ def load(part: str = "A", wording: str = "exact") -> "Benchmark":
 
     _check_part(part)
     if wording not in WORDINGS:
-        raise BenchmarkError(f"Stage-Split has no wording {wording!r}; it has 'exact' and 'paraphrased'.")
+        raise BenchmarkError(f"Stage-Split has no wording {wording!r}; it has {', '.join(map(repr, WORDINGS))}.")
     folder = write_annotations()
     return Benchmark.open(folder, part, videos=folder / "videos", wording=wording)
 

@@ -4,7 +4,7 @@ It is an open_clip model of our own configuration, trained on nothing but single
 clips and the labels of their fine-grained categories. Read its numbers with that in mind:
 
 - They flatter the baseline. CLIP never saw SSv2-Split's clips; this model has seen training clips of every
-  subcategory of both parts under its own label, in both wordings. New to it are only the validation clips.
+  subcategory of both parts under its own label, in all wordings. New to it are only the validation clips.
 - It sees single frames, and the mean of a clip's frame embeddings doesn't know their order: directions, speeds and
   interactions are beyond it, whatever the labels say.
 
@@ -26,13 +26,12 @@ from catsplit import stage
 from catsplit.backbones import IMAGENET_MEAN, IMAGENET_STD
 from catsplit.errors import BenchmarkError
 from catsplit.paths import atomic_path, sha256
-from catsplit.stage.catalogue import ACTIONS
+from catsplit.stage.catalogue import ACTIONS, WORDINGS
 
 if TYPE_CHECKING:
     from catsplit.features import FeatureSet
     from catsplit.models.vision_language import VisionLanguage
 
-WORDINGS = stage.WORDINGS
 SIZE, MARGIN = 64, 8  # pixels of a crop, and what it leaves out of the picture's short side
 CONFIG = {
     "embed_dim": 64,
@@ -41,9 +40,13 @@ CONFIG = {
 }
 
 
-def captions() -> list[tuple[str, str]]:
-    """The label of each fine-grained category, exact and paraphrased, in the order of `render.fine_labels()`."""
-    return [pair for action in ACTIONS for pair in zip(action.fine, action.paraphrased, strict=True)]
+def captions() -> list[tuple[str, ...]]:
+    """The label of each fine-grained category in all wordings, in the order of `render.fine_labels()`."""
+    return [
+        tuple(f"{sub.action} {sub.worded(wording)}".strip() for wording in WORDINGS)
+        for action in ACTIONS
+        for sub in action.subcategories
+    ]
 
 
 def load() -> "VisionLanguage":
@@ -164,7 +167,7 @@ def read(path: Path) -> tuple[nn.Module, Words, dict]:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}
             about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
         words = Words(about["tokens"])
-        if [tuple(pair) for pair in about["captions"]] != captions():
+        if [tuple(texts) for texts in about["captions"]] != captions():
             raise BenchmarkError(f"{path} was trained on other labels than Stage-Split's: {again}.")
         with torch.random.fork_rng(devices=[]):
             model = build(words)

@@ -1,126 +1,288 @@
-"""What Stage-Split holds: its categories, their subcategories in two wordings, and the script of each.
+"""What Stage-Split holds: actions × modifiers, with their words and their looks.
 
-The wording is the point. A modifier family (`FAMILIES`) has categories in both parts, so that a dictionary built
-from one part can serve the other; `exact` says a modifier the same way everywhere, `paraphrased` says it in other
-words for the subcategories that are asked for. The families of `NOVEL` live in one part only: no wording of theirs
-occurs in the other.
+Both parts know most of the modifiers, and seldom in the same words: `Modifier.said` has a text for each part, equal
+where a dictionary made of one part is to know the other's word for word. A modifier that has a text for one part only
+is novel: nothing of the other part shows it. Actions that look alike differ in the gap between agent and thing or in
+when the agent lets go, so little that some of their clips can't be told apart.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from catsplit.stage import endings, motions, states
+from catsplit.stage import agents, bends, surfaces
+from catsplit.stage.plan import Look, Plan
 from catsplit.stage.scene import Scene
 
-# Per sibling: the modifier as the labels say it, and the same thing in other words.
-FAMILIES: dict[str, tuple[tuple[str, str], ...]] = {
-    "direction": (("from left to right", "to the right"), ("from right to left", "to the left")),
-    "speed": (("slowly", "at a gentle pace"), ("quickly", "fast")),
-    "interaction": (
-        ("so that they come together", "towards each other"),
-        ("so that they move apart", "away from each other"),
-    ),
-    "relation": (
-        ("on top of something", "onto a thing"),
-        ("next to something", "beside a thing"),
-        ("behind something", "at the back of a thing"),
-    ),
-    "count": (
-        ("just one of them", "a single item"),
-        ("just two of them", "a pair"),
-        ("several of them", "four or more"),
-    ),
-    "completion": (("completely", "all the way"), ("only partly", "stopping about halfway")),
-    "outcome": (
-        ("so that it falls over", "toppling it"),
-        ("so that it stays standing", "without toppling it"),
-    ),
-    "intent": (("for real", "actually doing it"), ("only pretending to", "faking it")),
-    "vertical": (("upwards", "towards the ceiling"), ("downwards", "towards the floor")),
-    "rotation": (
-        ("clockwise", "the way the hands of a watch go"),
-        ("anticlockwise", "against the hands of a watch"),
-    ),
-    "breaking": (("until it bursts", "breaking it to pieces"), ("until it is flat", "pressing it thin")),
-    "drawing": (("with a cross", "drawing an X on it"), ("with a circle", "drawing a ring on it")),
-}
-NOVEL = ("vertical", "rotation", "breaking", "drawing")
-_KIND_OF_NOVEL = {
-    "vertical": "direction",
-    "rotation": "direction",
-    "breaking": "outcome",
-    "drawing": "outcome",
-}
 PARTS = ("A", "B")
 MOTION_KINDS = ("direction", "speed", "interaction")
 STATE_KINDS = ("relation", "count", "completion", "outcome", "intent")
-VERSION = 1  # part of every cache key: raise it whenever a frame would change
+VERSION = 2  # part of every cache key: raise it whenever a frame would change
+
+
+@dataclass(frozen=True)
+class Modifier:
+    """What tells a subcategory from its siblings.
+
+    Attributes:
+        bend: what it does to a clip.
+        family: modifiers of one family exclude each other; those of a motion are the same frames in another order.
+        kind: the type of split that it makes, as the paper counts them.
+        said: its text in part A and in part B, "" where the part doesn't have it.
+        otherwise: the same thing in other words, which no label uses. tag: the same thing in a word or two.
+    """
+
+    bend: Callable[[Plan], None]
+    family: str
+    kind: str
+    said: tuple[str, str]
+    otherwise: str
+    tag: str
+
+    def text(self, part: str) -> str:
+        return self.said[PARTS.index(part)]
+
+
+def _family(kind: str, family: str, *members: tuple[Callable[[Plan], None], str, str, str, str]) -> list[Modifier]:
+    return [Modifier(bend, family, kind, (a, b), otherwise, tag) for bend, a, b, otherwise, tag in members]
+
+
+_MODIFIERS = [
+    *_family(
+        "direction", "horizontal",
+        (bends.right, "from left to right", "from left to right", "towards the right-hand side", "right"),
+        (bends.left, "from right to left", "from right to left", "towards the left-hand side", "left"),
+    ),
+    *_family(
+        "direction", "vertical",
+        (bends.up, "up", "upwards", "skywards", "rising"),
+        (bends.down, "down", "downwards", "groundwards", "sinking"),
+    ),
+    *_family(
+        "direction", "depth",
+        (bends.near, "closer to the camera", "", "into the foreground", "near"),
+        (bends.far, "away from the camera", "", "into the background", "far"),
+    ),
+    *_family(
+        "direction", "rotation",
+        (bends.cw, "", "clockwise", "the way the hands of a clock go", "cw"),
+        (bends.ccw, "", "anticlockwise", "against the hands of a clock", "ccw"),
+    ),
+    *_family("direction", "circling", (bends.circling, "in a circle", "round and round", "along a ring", "loop")),
+    *_family(
+        "speed", "pace",
+        (bends.slow, "slowly", "at a gentle pace", "without haste", "slow"),
+        (bends.quick, "quickly", "in a hurry", "at high speed", "fast"),
+        (bends.hurried, "quickly", "in a hurry", "at high speed", "fast"),
+    ),
+    *_family(
+        "interaction", "meeting",
+        (bends.together, "closer to each other", "closer to each other", "until they meet", "meet"),
+        (bends.apart, "away from each other", "away from each other", "until they are far apart", "part"),
+    ),
+    *_family(
+        "relation", "place",
+        (bends.onto, "onto something", "onto something", "on top of a thing", "on"),
+        (bends.beside, "next to something", "beside something else", "adjacent to a thing", "beside"),
+        (bends.behind, "behind something", "at the back of something", "to the rear of a thing", "behind"),
+        (bends.before, "in front of something", "", "before a thing", "before"),
+        (bends.into, "into something", "into something", "inside a container", "in"),
+        (bends.under, "underneath something", "under something", "beneath a thing", "below"),
+        (bends.between, "", "between something and something", "in the gap of two things", "amid"),
+    ),
+    *_family(
+        "count", "number",
+        (bends.single, "just one", "a single one", "1 of them", "x1"),
+        (bends.two, "two of them", "a pair of them", "2 of them", "x2"),
+        (bends.several, "many of them", "a handful", "lots", "x4"),
+    ),
+    *_family(
+        "count", "repetition",
+        (bends.once, "one time", "", "a single time", "1 time"),
+        (bends.often, "over and over", "again and again", "repeatedly", "4 times"),
+    ),
+    *_family(
+        "completion", "amount",
+        (bends.wholly, "completely", "all the way", "in full", "100 %"),
+        (bends.partly, "halfway", "only some of it", "partially", "50 %"),
+        (bends.barely, "just a little bit", "barely at all", "hardly", "15 %"),
+    ),
+    *_family(
+        "outcome", "standing",
+        (bends.falls, "so that it falls over", "and it topples over", "making it tumble", "fallen"),
+        (bends.stays, "without it falling", "but it stays upright", "leaving it standing", "standing"),
+        (bends.almost, "so that it almost falls off but doesn't", "so that it wobbles", "nearly overturning it", "shaky"),
+    ),
+    *_family("outcome", "whirl", (bends.spins, "so it spins", "so that it twirls round", "making it rotate", "spun")),
+    *_family(
+        "outcome", "return",
+        (bends.bounces, "and it bounces back", "so that it rebounds", "returning afterwards", "back"),
+    ),
+    *_family(
+        "outcome", "breaking",
+        (bends.bursts, "until it breaks", "", "cracking it to pieces", "broken"),
+        (bends.flat, "until it is flat", "", "pressing it thin", "flat"),
+    ),
+    *_family(
+        "outcome", "drawing",
+        (bends.cross, "", "with an x", "leaving crossed lines", "crossed"),
+        (bends.circle, "", "with a ring", "leaving a round line", "ringed"),
+    ),
+    *_family(
+        "outcome", "light",
+        (bends.lit, "", "switching it on", "lighting up the bulb", "lit"),
+        (bends.dark, "", "until it goes dark", "putting out the bulb", "dark"),
+    ),
+    *_family(
+        "intent", "intent",
+        (bends.really, "for real", "without pretending", "actually", "real"),
+        (bends.pretend, "but only pretending", "only as a joke", "faking it", "fake"),
+        (bends.fails, "trying but failing", "unsuccessfully", "in vain", "failed"),
+    ),
+]  # fmt: skip
+MODIFIERS = {modifier.bend.__name__: modifier for modifier in _MODIFIERS}
+WORDINGS = ("exact", "known", "synonyms", "terse")
+
+
+@dataclass(frozen=True)
+class Subcategory:
+    """A fine-grained category: an action and its modifiers, none for an action that takes none.
+
+    Attributes:
+        bends: what happens in its clips, in this order.
+    """
+
+    action: str
+    part: str
+    modifiers: tuple[Modifier, ...]
+    bends: tuple[Callable[[Plan], None], ...]
+
+    @property
+    def label(self) -> str:
+        return " ".join(filter(None, (self.action, self.modifier)))
+
+    @property
+    def modifier(self) -> str:
+        return self.worded("exact")
+
+    def worded(self, wording: str) -> str:
+        """The modifier's text in one of `WORDINGS`."""
+        return " ".join(self._say(modifier, wording) for modifier in self.modifiers)
+
+    def _say(self, modifier: Modifier, wording: str) -> str:
+        if wording == "known":  # as the other part says it, if it does
+            return modifier.said[1 - PARTS.index(self.part)] or modifier.text(self.part)
+        return {"synonyms": modifier.otherwise, "terse": modifier.tag}.get(wording) or modifier.text(self.part)
 
 
 @dataclass(frozen=True)
 class Action:
-    """One coarse category, or a category of its own (`family` None, part ""), and the script that renders it."""
+    """A coarse category with its subcategories, or a category of its own (part "")."""
 
     label: str
     part: str
-    family: str | None
-    script: Callable[[Scene, int], None]
+    look: Look
+    subcategories: tuple[Subcategory, ...]
 
     @property
     def fine(self) -> tuple[str, ...]:
-        return tuple(self._join(exact) for exact, _ in FAMILIES[self.family]) if self.family else (self.label,)
-
-    @property
-    def paraphrased(self) -> tuple[str, ...]:
-        return tuple(self._join(other) for _, other in FAMILIES[self.family]) if self.family else (self.label,)
+        return tuple(sub.label for sub in self.subcategories)
 
     @property
     def kind(self) -> str | None:
-        return _KIND_OF_NOVEL.get(self.family, self.family)
+        """The kind of most of its modifiers; of several, the first."""
+        kinds = Counter(modifier.kind for sub in self.subcategories for modifier in sub.modifiers[-1:])
+        return max(kinds, key=kinds.__getitem__) if kinds else None
 
-    def _join(self, modifier: str) -> str:
-        return f"{self.label}{', ' if self.family in ('count', 'intent') else ' '}{modifier}"
+    @property
+    def novel(self) -> bool:
+        """None of its modifiers occurs in the other part."""
+        modifiers = [modifier for sub in self.subcategories for modifier in sub.modifiers]
+        return bool(modifiers) and not any(all(modifier.said) for modifier in modifiers)
 
 
+def _action(label: str, part: str, look: Look, modifiers: str) -> Action:
+    """An action with the modifiers that it takes, by name; crossed ones are joined by "+"."""
+    subcategories = []
+    for names in modifiers.split():
+        found = tuple(MODIFIERS[name] for name in names.split("+"))
+        subcategories.append(Subcategory(label, part, found, tuple(modifier.bend for modifier in found)))
+    return Action(label, part, look, tuple(subcategories))
+
+
+def _alone(label: str, look: Look, bend: Callable[[Plan], None]) -> Action:
+    return Action(label, "", look, (Subcategory(label, "", (), (bend,)),))
+
+
+_ball = partial(Scene.thing, low=0.1, high=0.13, shapes=("disc",), textures=("spokes", "halves"))
+_car = partial(Scene.thing, low=0.08, high=0.1, shapes=("pill",), textures=("plain",))
+_card = partial(Scene.thing, shapes=("box",), textures=("dots", "checks"))
+_block = partial(Scene.thing, shapes=("box", "hexagon"))
+_A = [
+    ("Pushing something", Look(agents.hand),
+     "right left hurried+right hurried+left onto falls almost spins pretend"),
+    ("Sliding something", Look(agents.hand, gap=0.026), "right left onto beside"),
+    ("Moving something", Look(agents.hand, lets_go=(0.4, 0.9)), "right left up down near far"),
+    ("Rolling something", Look(agents.none, _ball, rolls=True), "right left"),
+    ("Throwing something", Look(agents.none, arrives="arc", tumbles=True), "right up into"),
+    ("Dropping something", Look(agents.none, arrives="above"), "onto beside into behind"),
+    ("Letting something fall", Look(agents.palm, arrives="above", lets_go=(0.05, 0.3)), "onto before bounces"),
+    ("Putting something", Look(agents.palm), "onto beside behind before under"),
+    ("Placing something", Look(agents.palm, gap=0.026), "onto into"),
+    ("Picking something up", Look(agents.palm), "really pretend fails"),
+    ("Lifting something", Look(agents.palm, gap=0.026), "up wholly partly"),
+    ("Poking something", Look(agents.finger), "falls stays almost"),
+    ("Touching something", Look(agents.finger, gap=0.026), "once often"),
+    ("Hitting something", Look(agents.stick), "falls spins bursts"),
+    ("Blowing on something", Look(agents.wind), "right falls stays"),
+    ("Shaking something", Look(agents.hand), "slow quick"),
+    ("Moving two things", Look(agents.hand), "together apart"),
+    ("Sliding two things", Look(agents.hand, gap=0.026), "together apart"),
+    ("Stacking things", Look(agents.palm, _block, layout="stack"), "single two several"),
+    ("Lining things up", Look(agents.palm, _block), "two several"),
+    ("Covering something", Look(agents.none, surface=surfaces.covered), "wholly partly barely"),
+    ("Filling something", Look(agents.none, surface=surfaces.filled), "wholly partly"),
+    ("Squeezing something", Look(agents.tongs), "bursts flat"),
+    ("Tilting something", Look(agents.stick, gap=0.026), "falls stays"),
+    ("Showing something", Look(agents.hand), "near far"),
+    ("Bending something", Look(agents.hand, surface=surfaces.bent), "wholly fails"),
+    ("Swinging something", Look(agents.string), "slow quick circling"),
+]  # fmt: skip
+_B = [
+    ("Pulling something", Look(agents.string), "right left up down onto hurried+left"),
+    ("Dragging something", Look(agents.string, gap=0.026), "right left beside"),
+    ("Towing something", Look(agents.towed, _car, wide=1.7), "right left"),
+    ("Driving a toy car", Look(agents.wheels, _car, wide=1.7), "right left circling bounces"),
+    ("Rolling two balls", Look(agents.none, _ball, rolls=True), "together apart"),
+    ("Pulling two things on strings", Look(agents.string), "together apart"),
+    ("Carrying something", Look(agents.tongs), "onto beside into behind under between"),
+    ("Laying something down", Look(agents.tongs, gap=0.026), "onto beside into"),
+    ("Sweeping something", Look(agents.brush, surface=surfaces.wiped), "right left wholly partly"),
+    ("Wiping something", Look(agents.sponge, surface=surfaces.wiped), "wholly partly"),
+    ("Scattering things", Look(agents.none, layout="scatter"), "single two several"),
+    ("Dealing cards", Look(agents.palm, _card), "two several"),
+    ("Turning something", Look(agents.palm), "cw ccw"),
+    ("Twisting something", Look(agents.palm, gap=0.026), "cw ccw"),
+    ("Bouncing a ball", Look(agents.palm, _ball), "slow quick often"),
+    ("Marking something", Look(agents.stick), "cross circle"),
+    ("Opening something", Look(agents.none, surface=surfaces.opened), "wholly partly barely"),
+    ("Closing something", Look(agents.none, surface=surfaces.closed), "wholly partly"),
+    ("Tearing something", Look(agents.hand, surface=surfaces.torn), "wholly partly"),
+    ("Knocking something with a ball", Look(agents.ball), "falls stays almost"),
+    ("Kicking something", Look(agents.shoe), "right falls bounces"),
+    ("Flicking something", Look(agents.finger), "up spins bounces"),
+    ("Grabbing something", Look(agents.claw), "really pretend fails"),
+    ("Taking something out of a box", Look(agents.boxed, _card), "really pretend"),
+    ("Pressing something", Look(agents.finger), "lit dark"),
+    ("Tossing something", Look(agents.none, arrives="arc", tumbles=True), "into beside onto"),
+    ("Leading something with a magnet", Look(agents.magnet), "right left slow"),
+]  # fmt: skip
 ACTIONS = (
-    Action("Pushing something", "A", "direction", motions.pushing),
-    Action("Rolling something", "A", "direction", motions.rolling),
-    Action("Shaking something", "A", "speed", motions.shaking),
-    Action("Spinning something", "A", "speed", motions.spinning),
-    Action("Moving two things", "A", "interaction", motions.moving_two),
-    Action("Sliding two things on ice", "A", "interaction", motions.sliding_two),
-    Action("Putting something", "A", "relation", states.putting),
-    Action("Dropping something", "A", "relation", states.dropping),
-    Action("Stacking things", "A", "count", states.stacking),
-    Action("Lining things up", "A", "count", states.lining_up),
-    Action("Covering something", "A", "completion", states.covering),
-    Action("Filling something", "A", "completion", states.filling),
-    Action("Poking something", "A", "outcome", endings.poking),
-    Action("Blowing on something", "A", "outcome", endings.blowing),
-    Action("Picking something up", "A", "intent", endings.picking_up),
-    Action("Throwing something", "A", "intent", endings.throwing),
-    Action("Taking something in a lift", "A", "vertical", motions.riding_lift),
-    Action("Squeezing something", "A", "breaking", endings.squeezing),
-    Action("Dragging something on a string", "B", "direction", motions.dragging),
-    Action("Driving a toy car", "B", "direction", motions.driving),
-    Action("Swinging something on a rope", "B", "speed", motions.swinging),
-    Action("Bouncing a ball", "B", "speed", motions.bouncing),
-    Action("Rolling two balls", "B", "interaction", motions.rolling_two),
-    Action("Moving the ends of a rubber band", "B", "interaction", motions.stretching),
-    Action("Tossing something", "B", "relation", states.tossing),
-    Action("Revealing something", "B", "relation", states.revealing),
-    Action("Scattering things", "B", "count", states.scattering),
-    Action("Hanging things on a line", "B", "count", states.hanging),
-    Action("Opening something", "B", "completion", states.opening),
-    Action("Tearing something", "B", "completion", states.tearing),
-    Action("Tilting something", "B", "outcome", endings.tilting),
-    Action("Hitting something with a ball", "B", "outcome", endings.hitting),
-    Action("Pouring something", "B", "intent", endings.pouring),
-    Action("Taking something out of a box", "B", "intent", endings.taking_out),
-    Action("Turning a dial", "B", "rotation", motions.turning_dial),
-    Action("Marking something", "B", "drawing", endings.marking),
-    Action("Waving a hand", "", None, endings.waving),
-    Action("Holding something still", "", None, endings.holding_still),
-    Action("Making something grow", "", None, endings.growing),
-    Action("Flashing a light", "", None, endings.flashing),
+    *(_action(label, "A", look, modifiers) for label, look, modifiers in _A),
+    *(_action(label, "B", look, modifiers) for label, look, modifiers in _B),
+    _alone("Waving a hand", Look(agents.hand), bends.waves),
+    _alone("Holding something still", Look(agents.hand), bends.rests),
+    _alone("Making something grow", Look(agents.none), bends.grows),
+    _alone("Flashing a light", Look(agents.none), bends.flashes),
 )

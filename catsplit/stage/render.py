@@ -13,31 +13,32 @@ import numpy as np
 from catsplit.errors import BenchmarkError
 from catsplit.paths import atomic_path
 from catsplit.stage.catalogue import ACTIONS, VERSION, Action
+from catsplit.stage.plan import Plan
 from catsplit.stage.scene import Scene
 
-CLIPS = {"train": 80, "val": 30}  # per fine-grained category
+CLIPS = {"train": 40, "val": 15}  # per fine-grained category
 FRAMES_PER_SECOND = 10
-_NAME = re.compile(r"(train|val)-(\d{2})-(\d{3})\.mp4")
-_FINE = [(scripted, sibling) for scripted in ACTIONS for sibling in range(len(scripted.fine))]
+_NAME = re.compile(r"(train|val)-(\d{3})-(\d{3})\.mp4")
+_FINE = [(action, sub) for action in ACTIONS for sub in action.subcategories]
 
 
 def fine_labels() -> tuple[str, ...]:
     """All fine-grained labels; a clip's name holds the place of its label in this order."""
-    return tuple(scripted.fine[sibling] for scripted, sibling in _FINE)
+    return tuple(sub.label for _, sub in _FINE)
 
 
 def clip_names(split: str) -> list[str]:
     """The names of all clips of "train" or "val", label by label."""
     if split not in CLIPS:
         raise BenchmarkError(f"Stage-Split has no set {split!r}; its sets are 'train' and 'val'.")
-    return [f"{split}-{fine:02d}-{n:03d}.mp4" for fine in range(len(_FINE)) for n in range(CLIPS[split])]
+    return [f"{split}-{fine:03d}-{n:03d}.mp4" for fine in range(len(_FINE)) for n in range(CLIPS[split])]
 
 
 def label_index(name: str) -> int:
     """Place in `fine_labels()` of the label that the clip `name` shows."""
     match = _NAME.fullmatch(name)
     if not match or int(match[2]) >= len(_FINE):
-        raise BenchmarkError(f"{name!r} is no clip of Stage-Split: names look like 'val-07-012.mp4'.")
+        raise BenchmarkError(f"{name!r} is no clip of Stage-Split: names look like 'val-007-012.mp4'.")
     return int(match[2])
 
 
@@ -49,12 +50,14 @@ def action(place: int) -> Action:
 def frames(name: str) -> np.ndarray:
     """The frames of a clip before compression, (T, H, W, 3) uint8; the same for the same name, always."""
     fine = label_index(name)
-    scripted, sibling = _FINE[fine]
-    split, number = name[:-4].split("-")[0], int(name[-7:-4])
-    rng = np.random.default_rng([VERSION, fine, ("train", "val").index(split), number])
-    scene = Scene(rng, "above" if scripted.part == "B" else "side")
-    scripted.script(scene, sibling)
-    return scene.canvas.frames()
+    action_, sub = _FINE[fine]
+    split, _, number = name[:-4].split("-")
+    rng = np.random.default_rng([VERSION, fine, ("train", "val").index(split), int(number)])
+    plan = Plan(Scene(rng, "above" if sub.part == "B" else "side"), action_.look)
+    for bend in sub.bends:
+        bend(plan)
+    plan.draw()
+    return plan.scene.canvas.frames()
 
 
 def write_mp4(path: Path, pictures: np.ndarray, fps: int = FRAMES_PER_SECOND) -> None:

@@ -48,6 +48,7 @@ class Scene:
 
     def __init__(self, rng: np.random.Generator, seen_from: str, frames: int = FRAMES, size: int = SIZE) -> None:
         self.rng = rng
+        self._hand = None
         self.tau = np.linspace(0, 1, frames, dtype=np.float32)
         shake = rng.normal(0, 0.006, (frames, 2)).cumsum(0)
         pan = (self.tau[:, None] - 0.5) * rng.uniform(-0.12, 0.12, 2)
@@ -87,48 +88,32 @@ class Scene:
         share = np.clip((self.tau - begin) / (end - begin), 0, 1)
         return share * share * (3 - 2 * share)
 
-    def loop(self, backwards: bool) -> np.ndarray:
-        """Progress of an action that runs in a loop and that the clip joins at a random moment; (T,) in 0–1.
-
-        Played backwards it is the same set of frames in the opposite order, and every frame of the clip sees
-        every stage of the action equally often: neither a frame nor a shuffled clip can tell the order.
-        """
-        share = (self.tau * self.uniform(0.8, 0.95) + self.uniform(0, 1)) % 1
-        return 1 - share if backwards else share
-
-    def from_outside(self, progress: np.ndarray) -> np.ndarray:
-        """Places along one axis: just outside the picture at progress 0, outside the other edge at 1."""
-        return 0.5 + (2 * progress - 1) * (0.5 / self.canvas.zoom + 0.2)
-
     def swing(self, quick: bool) -> np.ndarray:
         """Phase in radians of something periodic, slow or quick; (T,). Both pass through every phase."""
         turns = self.uniform(3.0, 3.8) if quick else self.uniform(1.0, 1.25)
         return 2 * np.pi * (turns * self.tau + self.uniform(0, 1))
 
-    def hand(self, x, y, opacity=1.0, tilt=0.0) -> None:
-        """A hand whose fingertips are at (x, y), its arm leaving the frame at the bottom; it hides nothing above y."""
-        if not hasattr(self, "_hand"):
-            self._hand = (
-                SKIN[self.rng.integers(len(SKIN))],
-                self.uniform(0.30, 0.40),
-                self.colour((0.2, 0.8), (0.3, 0.9)),
-            )
-        skin, length, sleeve = self._hand
+    def skin(self) -> tuple[float, float, float]:
+        return self._sleeve()[0]
+
+    def hand(self, x, y, opacity=1.0, up=1) -> None:
+        """A hand whose fingertips are at (x, y), its arm leaving the frame at the bottom, or at the top if `up` is −1."""
+        skin, length, sleeve = self._sleeve()
         width = length * 0.26
         x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
-        dark = tuple(0.82 * c for c in skin)
-        self.canvas.paint("box", x, y + length * 1.9, width * 0.62, length * 1.1, sleeve, opacity=opacity)
-        self.canvas.paint("disc", x, y + length * 0.62, width, length * 0.36, skin, opacity=opacity)
+        dark, down = tuple(0.82 * c for c in skin), up * length
+        self.canvas.paint("box", x, y + down * 1.9, width * 0.62, length * 1.1, sleeve, opacity=opacity)
+        self.canvas.paint("disc", x, y + down * 0.62, width, length * 0.36, skin, opacity=opacity)
         for place, reach in ((-0.72, 0.05), (-0.25, 0.0), (0.25, 0.01), (0.72, 0.07)):
-            self.canvas.paint(
-                "disc",
-                x + place * width,
-                y + length * (0.24 + reach),
-                width * 0.27,
-                length * 0.25,
-                skin if place > -0.5 else dark,
-                opacity=opacity,
-            )
+            tip = skin if place > -0.5 else dark
+            spot = x + place * width, y + down * (0.24 + reach)
+            self.canvas.paint("disc", *spot, width * 0.27, length * 0.25, tip, opacity=opacity)
+
+    def _sleeve(self) -> tuple:
+        if self._hand is None:
+            skin = SKIN[self.rng.integers(len(SKIN))]
+            self._hand = skin, self.uniform(0.30, 0.40), self.colour((0.2, 0.8), (0.3, 0.9))
+        return self._hand
 
     def _passer_by(self) -> None:
         """Something small that moves in the background, any way, and has nothing to do with the action."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from catsplit.paths import atomic_path, cache_dir, sha256, writable
-from catsplit.stage.catalogue import ACTIONS, FAMILIES, PARTS, VERSION
+from catsplit.stage.catalogue import ACTIONS, PARTS, VERSION, WORDINGS
 from catsplit.taxonomy import Taxonomy
 
 
@@ -17,12 +17,7 @@ def taxonomy() -> Taxonomy:
     return Taxonomy(
         groups={action.label: action.fine for action in ACTIONS},
         parts={part: tuple(action.label for action in ACTIONS if action.part == part) for part in PARTS},
-        modifiers={
-            fine: exact
-            for action in ACTIONS
-            if action.family
-            for fine, (exact, _) in zip(action.fine, FAMILIES[action.family], strict=True)
-        },
+        modifiers={sub.label: sub.modifier for action in ACTIONS if action.part for sub in action.subcategories},
     )
 
 
@@ -45,17 +40,20 @@ def write_annotations() -> Path:
     rows = [
         (name, labels[render.label_index(name)], split) for split in render.CLIPS for name in render.clip_names(split)
     ]
-    texts = {
-        fine: {"label": label, "modifier": modifier}
-        for action in ACTIONS
-        if action.family
-        for fine, label, (_, modifier) in zip(action.fine, action.paraphrased, FAMILIES[action.family], strict=True)
+    split = [action for action in ACTIONS if action.part]
+    wordings = {
+        wording: {
+            sub.label: {"label": f"{sub.action} {sub.worded(wording)}", "modifier": sub.worded(wording)}
+            for action in split
+            for sub in action.subcategories
+        }
+        for wording in WORDINGS[1:]
     }
-    kinds = {action.label: action.kind for action in ACTIONS if action.kind}
+    kinds = {action.label: action.kind for action in split}
     with FileLock(cache_dir() / f".{folder().name}.lock"):
         if not (folder() / "group_scheme.json").exists():
             table = pd.DataFrame(rows, columns=["path", "fine", "set"])
-            write_benchmark(folder(), taxonomy(), table, {"paraphrased": texts}, kinds)
+            write_benchmark(folder(), taxonomy(), table, wordings, kinds)
         writable(folder() / "videos")
     return folder()
 
@@ -81,7 +79,7 @@ def prepare(clips: str | Sequence[str] = "val", *, workers: int | None = None, p
     """Render the clips that aren't there yet; whatever was damaged since is noticed by its checksum and made again.
 
     Args:
-        clips: "val" (2,520 clips, about 15 MB), "train" (10,080), or the names of some.
+        clips: "val" (2,490 clips, about 15 MB), "train" (6,640), or the names of some.
 
     Returns:
         How many clips were rendered. Of two processes that ask at once, one renders and the other waits.

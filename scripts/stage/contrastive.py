@@ -15,7 +15,7 @@ from catsplit.paths import atomic_path
 RECIPE = {
     "loss": "symmetric cross-entropy of the cosines in a batch, learned scale, as CLIP's",
     "batch": "one clip of every fine-grained category, so that no two captions of a batch agree",
-    "caption": "the fine-grained label, in the exact or the paraphrased wording, each as often",
+    "caption": "the fine-grained label, in a wording at random",
     "frame": "a single random one of 10 from each clip",
     "optimiser": "AdamW",
     "learning rate": 2e-3,

@@ -1,6 +1,6 @@
 """Is Stage-Split sound? What one frame, and what shuffled frames, tell about siblings, by split type."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,32 +18,48 @@ ONE_FRAME = {
 }
 
 
+def families() -> Iterator[tuple[str, list[int]]]:
+    """The kind of each family of siblings, and the places of its members in `render.fine_labels()`.
+
+    A category has siblings of several families; those of one exclude each other, and those of a motion are the same
+    frames in another order: what tells "from left to right" from "upwards" is another question.
+    """
+    first = 0
+    for action in ACTIONS:
+        found: dict[tuple[str, ...], list[int]] = {}
+        kinds = {}
+        for place, sub in enumerate(action.subcategories, first):
+            family = tuple(modifier.family for modifier in sub.modifiers)
+            found.setdefault(family, []).append(place)
+            kinds[family] = sub.modifiers[-1].kind if sub.modifiers else None
+        first += len(action.subcategories)
+        yield from ((kinds[family], places) for family, places in found.items() if len(places) > 1)
+
+
 def sibling_accuracy(logits: Tensor, labels: Sequence[int], columns: Sequence[int]) -> dict[str, dict[str, float]]:
-    """Accuracy among siblings for each split type that the logits can tell siblings of.
+    """Accuracy among siblings of one family, for each kind of modifier that the logits can tell siblings of.
 
     Args:
         logits: (N, C). labels: (N,) place of each clip's label in `render.fine_labels()`.
         columns: for each fine-grained label its column of the logits; siblings that share one are passed over.
 
     Returns:
-        {split type: {"accuracy": mean over its categories, "chance": mean of 1/k, "categories": how many}}, percent.
+        {kind: {"accuracy": mean over its families, "chance": mean of 1/k, "families": how many}}, percent.
     """
     found: dict[str, list[tuple[float, float]]] = {}
-    labels_, first = torch.as_tensor(labels), 0
-    for action in ACTIONS:
-        places = range(first, first + len(action.fine))
-        first = places.stop
+    labels_ = torch.as_tensor(labels)
+    for kind, places in families():
         cols = [columns[place] for place in places]
-        if len(cols) < 2 or len(set(cols)) < len(cols):
+        if len(set(cols)) < len(cols):
             continue
-        mine = (labels_ >= places.start) & (labels_ < places.stop)
-        right = logits[mine][:, cols].argmax(1) == labels_[mine] - places.start
-        found.setdefault(action.kind, []).append((float(right.float().mean()), 1 / len(cols)))
+        mine = torch.isin(labels_, torch.tensor(places))
+        right = torch.tensor(places)[logits[mine][:, cols].argmax(1)] == labels_[mine]
+        found.setdefault(kind, []).append((float(right.float().mean()), 1 / len(cols)))
     return {
         kind: {
             "accuracy": round(100 * float(np.mean([a for a, _ in pairs])), 1),
             "chance": round(100 * float(np.mean([c for _, c in pairs])), 1),
-            "categories": len(pairs),
+            "families": len(pairs),
         }
         for kind, pairs in found.items()
     }

@@ -32,7 +32,7 @@ def train(seed: int = 0, out: str | Path | None = None, *, progress: bool = True
     out = Path(out or f"stage-vlm-{seed}.safetensors")
     state = cache_dir() / "training" / f"stage-vlm-{stage.VERSION}-{seed}.pt"
     clips, places = decode(render.clip_names("train"), step=2)
-    words = captions.Words.of([text for pair in captions.captions() for text in pair])
+    words = captions.Words.of([text for texts in captions.captions() for text in texts])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = captions.build(words)
@@ -46,8 +46,8 @@ def train(seed: int = 0, out: str | Path | None = None, *, progress: bool = True
 
 
 def tokens_of(words: captions.Words) -> Tensor:
-    """Tokens (K, 2, L) of each fine-grained category's label in both wordings."""
-    return torch.stack([words(pair) for pair in captions.captions()])
+    """Tokens (K, W, L) of each fine-grained category's label in all wordings."""
+    return torch.stack([words(texts) for texts in captions.captions()])
 
 
 def decode(names: Sequence[str], step: int = 1) -> tuple[np.ndarray, list[int]]:
@@ -87,7 +87,7 @@ def card(model: nn.Module, words: captions.Words, seed: int, seconds: float) -> 
     return {
         "what": "Vision–language model of Stage-Split, a synthetic benchmark of rendered clips",
         "data": f"single frames of the {len(render.clip_names('train'))} training clips of Stage-Split {stage.VERSION}",
-        "captions": "the label of every fine-grained category of both parts, in both wordings",
+        "captions": "the label of every fine-grained category of both parts, in all wordings",
         "flattered": "it has seen training clips of each subcategory under its own label, which CLIP has not",
         "cannot tell": "motion: it sees single frames, and their mean doesn't know their order",
         "parameters": sum(p.numel() for p in model.parameters()),
