@@ -108,7 +108,8 @@ def shoe(plan: Plan, mover: Mover) -> None:
     """A foot beside the thing, and its leg."""
     reach = _edge(plan, mover) + 0.1
     x, y = mover.x + plan.side * reach, mover.y + mover.thing.radius * 0.4
-    plan.scene.canvas.line(x + plan.side * 0.06, y, x + plan.side * 0.3, y - 1.2, 0.05, (0.25, 0.3, 0.5), opacity=mover.held)
+    knee = x + plan.side * 0.3, y - 1.2
+    plan.scene.canvas.line(x + plan.side * 0.06, y, *knee, 0.05, (0.25, 0.3, 0.5), opacity=mover.held)
     plan.scene.canvas.paint("pill", x, y, 0.12, 0.07, (0.15, 0.12, 0.1), opacity=mover.held)
 
 

@@ -112,7 +112,10 @@ _MODIFIERS = [
         "outcome", "standing",
         (bends.falls, "so that it falls over", "and it topples over", "making it tumble", "fallen"),
         (bends.stays, "without it falling", "but it stays upright", "leaving it standing", "standing"),
-        (bends.almost, "so that it almost falls off but doesn't", "so that it wobbles", "nearly overturning it", "shaky"),
+        (
+            bends.almost, "so that it almost falls off but doesn't", "so that it wobbles", "nearly overturning it",
+            "shaky",
+        ),
     ),
     *_family("outcome", "whirl", (bends.spins, "so it spins", "so that it twirls round", "making it rotate", "spun")),
     *_family(

@@ -97,7 +97,7 @@ class Scene:
         return self._sleeve()[0]
 
     def hand(self, x, y, opacity=1.0, up=1) -> None:
-        """A hand whose fingertips are at (x, y), its arm leaving the frame at the bottom, or at the top if `up` is −1."""
+        """A hand with its fingertips at (x, y); its arm leaves the frame at the bottom, or at the top if `up` is −1."""
         skin, length, sleeve = self._sleeve()
         width = length * 0.26
         x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
