@@ -80,9 +80,10 @@ class Canvas:
         x = (x - 0.5) * self.zoom + 0.5 + self.camera[:, 0]
         y = (y - 0.5) * self.zoom + 0.5 + self.camera[:, 1]
         w, h = np.maximum(w * self.zoom, 1e-4), np.maximum(h * self.zoom, 1e-4)
-        reach, visible = np.hypot(w, h) + 1.5 / size, opacity > 0
-        width = (x + reach).max() - (x - reach).min()
-        height = (y + reach).max() - (y - reach).min()
+        cos, sin, visible = np.abs(np.cos(angle)), np.abs(np.sin(angle)), opacity > 0
+        across, down = w * cos + h * sin + 1.5 / size, w * sin + h * cos + 1.5 / size
+        width = (x + across).max() - (x - across).min()
+        height = (y + down).max() - (y - down).min()
         chunk = max(2, int(_PIXELS / (min(width, 1) * min(height, 1) * size**2 + 1)))
         for start in range(0, frames, chunk):
             part = slice(start, start + chunk)
@@ -97,15 +98,16 @@ class Canvas:
                     h[part],
                     angle[part],
                     opacity[part],
-                    reach[part],
+                    across[part],
+                    down[part],
                     colour,
                     colour2,
                 )
 
-    def _paint(self, part, shape, texture, x, y, w, h, angle, opacity, reach, colour, colour2) -> None:
+    def _paint(self, part, shape, texture, x, y, w, h, angle, opacity, across, down, colour, colour2) -> None:
         size = self.rgb.shape[2]
-        rows = slice(*np.clip([(y - reach).min() * size, (y + reach).max() * size + 1], 0, size).astype(int))
-        cols = slice(*np.clip([(x - reach).min() * size, (x + reach).max() * size + 1], 0, size).astype(int))
+        rows = slice(*np.clip([(y - down).min() * size, (y + down).max() * size + 1], 0, size).astype(int))
+        cols = slice(*np.clip([(x - across).min() * size, (x + across).max() * size + 1], 0, size).astype(int))
         if rows.start >= rows.stop or cols.start >= cols.stop:
             return
         x, y, w, h, angle, opacity = (a[:, None, None] for a in (x, y, w, h, angle, opacity))
