@@ -16,6 +16,9 @@ def _stage(commands_of: argparse._SubParsersAction) -> None:
     render = stage_commands.add_parser("render", help="render its clips into the cache folder")
     render.add_argument("sets", nargs="*", default=["val"], metavar="SET", help="val (default) and train")
     render.set_defaults(run=commands.stage_render)
+    words = stage_commands.add_parser("words", help="how its words compare with the published label sets'")
+    words.add_argument("folders", nargs="*", metavar="FOLDER", help="published annotations, to measure them anew")
+    words.set_defaults(run=commands.stage_words)
 
 
 def _split(commands_of: argparse._SubParsersAction) -> None:

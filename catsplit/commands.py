@@ -20,6 +20,18 @@ def stage_render(args: argparse.Namespace) -> None:
     print(f"{made} clips rendered, the rest was there already.")
 
 
+def stage_words(args: argparse.Namespace) -> None:
+    from catsplit import stage
+    from catsplit.benchmark import Benchmark
+    from catsplit.stage import words
+
+    parts = {f"Stage-Split {part}, {wording}": stage.load(part, wording) for wording in stage.WORDINGS for part in "AB"}
+    for folder in args.folders:
+        parts |= {f"{Path(folder).name} {part}": Benchmark.open(folder, part) for part in "AB"}
+    table = words.table(parts).T
+    print(table.to_string(float_format=lambda value: f"{value:.2f}".rstrip("0").rstrip(".")))
+
+
 def check(args: argparse.Namespace) -> int:
     from catsplit.datasets.check import check as checked
 

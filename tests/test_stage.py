@@ -14,9 +14,12 @@ import pytest
 import torch
 
 from catsplit import stage
+from catsplit.benchmark import Benchmark
 from catsplit.errors import BenchmarkError, CacheError
-from catsplit.stage import render
-from catsplit.stage.catalogue import ACTIONS, FAMILIES, NOVEL
+from catsplit.stage import render, words
+from catsplit.stage.catalogue import ACTIONS, MODIFIERS
+from catsplit.stage.plan import Plan
+from catsplit.stage.scene import Scene
 
 PARTS = ("A", "B")
 
@@ -33,49 +36,58 @@ def clips_of(label: str, count: int, split: str = "val") -> list[str]:
 
 
 def test_it_is_as_large_as_promised():
-    split = [a for a in ACTIONS if a.family]
-    assert len(split) >= 20
-    assert len(render.fine_labels()) >= 56
-    assert len(set(render.fine_labels())) == len(render.fine_labels())
-    kinds = {a.kind for a in split}
-    assert kinds == {
-        "direction",
-        "relation",
-        "speed",
-        "outcome",
-        "completion",
-        "intent",
-        "count",
-        "interaction",
-    }
+    assert len(set(render.fine_labels())) == len(render.fine_labels()) >= 160
+    for part in PARTS:
+        kinds = {action.kind for action in ACTIONS if action.part == part}
+        assert kinds == {*stage.MOTION_KINDS, *stage.STATE_KINDS}
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_each_family_has_two_donors_in_each_part(part):
-    for family in set(FAMILIES) - set(NOVEL):
-        assert sum(a.part == part and a.family == family for a in ACTIONS) >= 2, family
+def test_its_words_are_like_those_of_the_published_label_sets(cache, part):
+    """Sizes in the range of SSv2-Split's parts, and each quantile of a cosine within 0.08 of their mean."""
+    found, theirs = words.measure(stage.load(part)), words.published().loc[["SSv2-Split A", "SSv2-Split B"]].mean()
+    bounds = {
+        "splits": (24, 30), "targets": (75, 90), "entries": (75, 90), "mean k": (2.8, 3.2), "largest k": (6, 9),
+        "known": (22, 32), "fully known": (2, 4),
+    }  # fmt: skip
+    for what, (least, most) in bounds.items():
+        assert least <= found[what] <= most, what
+    for what in theirs.index.difference(list(bounds)):
+        assert abs(found[what] - theirs[what]) <= 0.08, what
 
 
-def test_novel_modifiers_occur_in_no_wording_of_the_other_part():
+@pytest.mark.parametrize("part", PARTS)
+def test_the_published_label_sets_are_described_as_they_are(annotations, part):
+    folder = annotations / "SSv2-Split"
+    found, told = words.measure(Benchmark.open(folder, part)), words.published().loc[f"SSv2-Split {part}"]
+    for what, value in told.items():
+        assert found[what] == pytest.approx(value, abs=0.6 if what == "known" else 0.051 if what == "mean k" else 0.006)
+
+
+def test_novel_modifiers_occur_in_one_part_only():
     assert len(stage.NOVEL_CATEGORIES) >= 4
-    texts = {
-        part: {text for a in ACTIONS if a.part == part and a.family for pair in FAMILIES[a.family] for text in pair}
-        for part in PARTS
-    }
+    texts = {part: {modifier.text(part) for modifier in MODIFIERS.values()} - {""} for part in PARTS}
     for action in ACTIONS:
-        if action.family in NOVEL:
-            other = texts["B" if action.part == "A" else "A"]
-            assert not other & {text for pair in FAMILIES[action.family] for text in pair}
+        if action.novel:
+            other = texts[PARTS[1 - PARTS.index(action.part)]]
+            assert not other & {
+                modifier.text(action.part) for sub in action.subcategories for modifier in sub.modifiers
+            }
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_wordings_differ_in_the_targets_only(cache, part):
-    exact, other = stage.load(part), stage.load(part, "paraphrased")
-    assert exact.labels == other.labels
-    for one, two in zip(exact.splits, other.splits, strict=True):
-        assert (one.coarse, one.kind) == (two.coarse, two.kind)
-        assert not set(one.modifiers) & set(two.modifiers)
-        assert not set(one.subcategories) & set(two.subcategories)
+    exact = stage.load(part)
+    groups = exact.taxonomy.untouched_groups(part).values()
+    known = {exact.taxonomy.modifiers[label] for members in groups if len(members) > 1 for label in members}
+    shares = {}
+    for wording in stage.WORDINGS:
+        other = stage.load(part, wording)
+        assert other.labels == exact.labels
+        assert [(s.coarse, s.kind) for s in other.splits] == [(s.coarse, s.kind) for s in exact.splits]
+        shares[wording] = np.mean([text in known for split in other.splits for text in split.modifiers])
+    assert shares["known"] > 0.8
+    assert shares["synonyms"] == shares["terse"] == 0
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -98,12 +110,12 @@ def test_the_three_sets_of_each_split_show_what_they_say(cache, part):
 def test_unknown_names_are_one_sentence_with_the_choices(cache):
     with pytest.raises(BenchmarkError, match="'A' and 'B'"):
         stage.load("C")
-    with pytest.raises(BenchmarkError, match="'exact' and 'paraphrased'"):
+    with pytest.raises(BenchmarkError, match="'exact', 'known', 'synonyms', 'terse'"):
         stage.load("A", "loud")
     with pytest.raises(BenchmarkError, match="'train' and 'val'"):
         stage.prepare("test", progress=False)
     with pytest.raises(BenchmarkError, match="no clip of Stage-Split"):
-        stage.prepare(["val-99-000.mp4"], progress=False)
+        stage.prepare(["val-999-000.mp4"], progress=False)
     with pytest.raises(BenchmarkError, match="Pushing something"):
         stage.load("A").split("Pushing somthing")
 
@@ -150,9 +162,10 @@ def test_what_is_there_is_not_rendered_again_and_damage_is_noticed(cache):
     assert victim.read_bytes() == whole
 
 
+COUNT = len(render.clip_names("val")[::20])
 PREPARE = (
     "from catsplit import stage; from catsplit.stage import render; "
-    "print(stage.prepare(render.clip_names('val')[::21], progress=False), flush=True)"
+    "print(stage.prepare(render.clip_names('val')[::20], progress=False), flush=True)"
 )
 
 
@@ -174,7 +187,7 @@ def contents(cache: Path) -> dict[str, bytes]:
 
 def test_a_killed_rendering_goes_on_to_the_same_bytes(tmp_path):
     undisturbed = start(tmp_path / "whole")
-    assert int(undisturbed.communicate(timeout=300)[0]) == 120
+    assert int(undisturbed.communicate(timeout=300)[0]) == COUNT
     killed = start(tmp_path / "killed")
     while len(contents(tmp_path / "killed")) < 10:
         assert killed.poll() is None
@@ -183,58 +196,80 @@ def test_a_killed_rendering_goes_on_to_the_same_bytes(tmp_path):
     killed.wait()
     done = len(contents(tmp_path / "killed"))
     [videos] = (tmp_path / "killed").glob("stage-split-*/videos")
-    (videos / ".val-00-000.0123456789ab.mp4").write_bytes(b"what a killed process leaves behind")
-    assert 0 < done < 120
+    (videos / ".val-000-000.0123456789ab.mp4").write_bytes(b"what a killed process leaves behind")
+    assert 0 < done < COUNT
     again = int(start(tmp_path / "killed").communicate(timeout=300)[0])
-    assert again <= 120 - done
+    assert again <= COUNT - done
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
     assert not list(videos.glob(".*.mp4"))
 
 
 def test_two_processes_at_once_share_one_rendering(tmp_path):
     both = [start(tmp_path / "shared") for _ in range(2)]
-    assert sorted(int(process.communicate(timeout=300)[0]) for process in both) == [0, 120]
-    assert len(contents(tmp_path / "shared")) == 120
+    assert sorted(int(process.communicate(timeout=300)[0]) for process in both) == [0, COUNT]
+    assert len(contents(tmp_path / "shared")) == COUNT
 
 
 # Motion siblings are the same frames in another order
 
 
-@pytest.mark.parametrize(
-    "action",
-    [a for a in ACTIONS if a.family in ("direction", "interaction", "vertical")],
-    ids=lambda a: a.label,
-)
-def test_siblings_of_motion_are_each_other_backwards(action, monkeypatch):
-    from catsplit.stage.scene import Scene
+def plan_of(place: int, seed: int) -> Plan:
+    """What happens in a clip of a label, by its place in `render.fine_labels()`."""
+    action = render.action(place)
+    sub = next(sub for sub in action.subcategories if sub.label == render.fine_labels()[place])
+    plan = Plan(Scene(np.random.default_rng(seed), "side", size=2), action.look)
+    for bend in sub.bends:
+        bend(plan)
+    return plan
 
+
+MOTIONS = [places for kind, places in evidence.families() if kind in ("direction", "interaction")]
+
+
+@pytest.mark.parametrize("places", MOTIONS, ids=lambda places: render.fine_labels()[places[0]])
+def test_siblings_of_motion_are_each_other_backwards(places, monkeypatch):
     loops = []
-    real = Scene.loop
-    monkeypatch.setattr(Scene, "loop", lambda self, backwards: loops.append(real(self, backwards)) or loops[-1])
-    for sibling in (0, 1):
-        action.script(Scene(np.random.default_rng(5), "side"), sibling)
-    assert np.allclose(loops[0], 1 - loops[1], atol=1e-6)
+    real = Plan.loop
+    monkeypatch.setattr(Plan, "loop", lambda self, backwards: loops.append(real(self, backwards)) or loops[-1])
+    one, other = (plan_of(place, seed=5).one for place in places)
+    if loops:
+        assert np.allclose(loops[0], 1 - loops[1], atol=1e-6)
+    else:  # it turns on the spot
+        assert np.allclose(np.diff(one.angle), -np.diff(other.angle), atol=1e-6)
 
 
 def test_every_moment_of_a_looped_action_is_equally_likely_in_every_frame():
-    from catsplit.stage.scene import Scene
-
-    progress = np.stack([Scene(np.random.default_rng(i), "side", size=2).loop(False) for i in range(2000)])
+    look = ACTIONS[0].look
+    plans = (Plan(Scene(np.random.default_rng(i), "side", size=2), look) for i in range(2000))
+    progress = np.stack([plan.loop(False) for plan in plans])
     for frame in (0, 10, 19):
         shares = np.histogram(progress[:, frame], 5, (0, 1))[0] / len(progress)
         assert np.abs(shares - 0.2).max() < 0.04
+
+
+def test_actions_that_look_alike_share_modifiers():
+    """What an edit of one can take from the other: there are four such pairs or more in each part."""
+    for part in PARTS:
+        looks = [
+            (a.look.agent, {m for sub in a.subcategories for m in sub.modifiers}) for a in ACTIONS if a.part == part
+        ]
+        pairs = [one for i, one in enumerate(looks) for other in looks[:i] if one[0] is other[0] and one[1] & other[1]]
+        assert len(pairs) >= 4
 
 
 # Shipped classifiers and their evidence
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_shipped_classifier_is_small_and_good(part):
+def test_the_shipped_classifier_is_small_and_errs_as_often_as_on_film(part):
     card = stage.card(part)
     path = Path(stage.__file__).parent.parent / "assets" / f"stage-{part.lower()}.safetensors"
     assert card["parameters"] <= 1_000_000
     assert path.stat().st_size <= 3_000_000
-    assert card["accuracy"] >= 85
+    accuracies = stage.measured("seeds")[part]["accuracy"]
+    assert len(accuracies) == 3
+    assert card["accuracy"] == accuracies[0]
+    assert all(65 <= accuracy <= 80 for accuracy in accuracies)
 
 
 @pytest.mark.parametrize("kind", stage.MOTION_KINDS)
@@ -246,8 +281,14 @@ def test_one_frame_does_not_tell_motion(kind):
 @pytest.mark.parametrize("part", PARTS)
 def test_shuffled_frames_do_not_tell_motion(part):
     """Decoded anew and run through the shipped classifier: motion siblings of the other part, which it knows finely."""
-    motion = [a for a in ACTIONS if a.part not in ("", part) and a.kind in stage.MOTION_KINDS]
-    names = [name for a in motion for label in a.fine for name in clips_of(label, render.CLIPS["val"])]
+    labels = render.fine_labels()
+    motion = [
+        labels[place]
+        for kind, places in evidence.families()
+        for place in places
+        if kind in stage.MOTION_KINDS and render.action(place).part != part
+    ]
+    names = [name for label in motion for name in clips_of(label, render.CLIPS["val"])]
     stage.prepare(names, progress=False)
     found = evidence.shuffled(
         stage.classifier(part),
