@@ -228,15 +228,15 @@ def _amount(p: Plan, least: float, most: float) -> None:
 
 
 def wholly(p: Plan) -> None:
-    _amount(p, 1, 1)
+    _amount(p, 0.85, 1)
 
 
 def partly(p: Plan) -> None:
-    _amount(p, 0.4, 0.65)
+    _amount(p, 0.35, 0.75)
 
 
 def barely(p: Plan) -> None:
-    _amount(p, 0.08, 0.25)
+    _amount(p, 0.08, 0.35)
 
 
 # What becomes of it

@@ -22,7 +22,7 @@ RECIPE = {
     "schedule": "one-cycle",
     "batch": 32,
     "label smoothing": 0.1,
-    "epochs": 5,
+    "epochs": 4,
     "crop": f"random {CROP}² of 48²",
     "frames": "16 of 20, random start and stop",
     "colour": "gain ±10 %, offset ±10 % a channel",
