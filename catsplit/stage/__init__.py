@@ -171,7 +171,7 @@ def _checkpoint(part: str) -> tuple[dict, dict]:
     _check_part(part)
     path = files("catsplit") / "assets" / f"stage-{part.lower()}.safetensors"
     with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}
         metadata = file.metadata()
     if tuple(json.loads(metadata["labels"])) != taxonomy().label_space(part):
         raise BenchmarkError(

@@ -27,6 +27,7 @@ from catsplit.backbones import IMAGENET_MEAN, IMAGENET_STD
 from catsplit.errors import BenchmarkError
 from catsplit.paths import atomic_path, sha256
 from catsplit.stage.catalogue import ACTIONS, WORDINGS
+from catsplit.stage.network import rounded
 
 if TYPE_CHECKING:
     from catsplit.features import FeatureSet
@@ -134,13 +135,6 @@ def assemble(model: nn.Module, words: Words, key: str) -> "VisionLanguage":
     from catsplit.models import vision_language as vlmodels
 
     return vlmodels.assemble("stage-vlm", model.eval(), words, key, margin=MARGIN)
-
-
-def rounded(model: nn.Module) -> dict[str, Tensor]:
-    """The weights as they are stored: matrices in half precision, norms and biases as they are."""
-    return {
-        name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous() for name, tensor in model.state_dict().items()
-    }
 
 
 def write(path: Path, model: nn.Module, words: Words, about: dict) -> None:

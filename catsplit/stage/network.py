@@ -83,3 +83,10 @@ class StageNet(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         """(B, T, H, W, 3) in 0–255 to logits (B, C)."""
         return self.head(self.features(views))
+
+
+def rounded(model: nn.Module) -> dict[str, Tensor]:
+    """The weights as they are stored: matrices in half precision, norms and biases as they are."""
+    return {
+        name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous() for name, tensor in model.state_dict().items()
+    }

@@ -11,6 +11,7 @@ from fit import RECIPE, even_frames, fit, predict, save_checkpoint
 from catsplit import stage
 from catsplit.paths import atomic_path, cache_dir
 from catsplit.stage import render
+from catsplit.stage.network import rounded
 from catsplit.stage.scene import FRAMES
 from catsplit.video import read_frames
 
@@ -66,6 +67,7 @@ def train(part: str, seed: int = 0, out: str | Path | None = None, *, progress: 
     clips, places = decoded("train")
     rows = columns(part)
     network, seconds = fit(clips, [rows[place] for place in places], len(labels), seed, state=state, progress=progress)
+    network.load_state_dict({name: tensor.float() for name, tensor in rounded(network).items()})
     save_checkpoint(out, network, labels, card(network, part, seed, seconds))
     state.unlink(missing_ok=True)
     return out

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from catsplit.errors import BenchmarkError
 from catsplit.paths import atomic_path
-from catsplit.stage.network import CROP, FRAMES, StageNet
+from catsplit.stage.network import CROP, FRAMES, StageNet, rounded
 
 RECIPE = {
     "optimiser": "AdamW",
@@ -155,9 +155,8 @@ def even_frames(length: int) -> np.ndarray:
 
 
 def save_checkpoint(path: Path, network: StageNet, labels: Sequence[str], card: dict) -> None:
-    """Write weights, the labels of the head's rows and the card into one safetensors file."""
+    """Write weights (see `rounded`), the labels of the head's rows and the card into one safetensors file."""
     if len(labels) != network.head.out_features:
         raise BenchmarkError(f"{len(labels)} labels were given for a head of {network.head.out_features} rows.")
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     with atomic_path(path) as beside:
-        save_file(tensors, beside, {"labels": json.dumps(list(labels)), "card": json.dumps(card)})
+        save_file(rounded(network), beside, {"labels": json.dumps(list(labels)), "card": json.dumps(card)})

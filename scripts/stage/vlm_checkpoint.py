@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from catsplit import stage
 from catsplit.paths import cache_dir
 from catsplit.stage import captions, render
+from catsplit.stage.network import rounded
 from catsplit.stage.scene import FRAMES
 from catsplit.video import read_frames
 
@@ -39,7 +40,7 @@ def train(seed: int = 0, out: str | Path | None = None, *, progress: bool = True
     prepare = captions.assemble(model, words, "").backbone.transform
     pairs = Pairs(clips, places, tokens_of(words), captions.SIZE, seed)
     seconds = fit(model, pairs, lambda crops: prepare(crops[:, None])[:, 0], state=state, progress=progress)
-    model.load_state_dict({name: tensor.float() for name, tensor in captions.rounded(model).items()})
+    model.load_state_dict({name: tensor.float() for name, tensor in rounded(model).items()})
     captions.write(out, model, words, card(model, words, seed, seconds))
     state.unlink(missing_ok=True)
     return out
