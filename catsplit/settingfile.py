@@ -41,7 +41,7 @@ EXAMPLES: dict[str, Any] = {
     "vision_language": "ViT-L-14/openai", "seeds": [0, 1, 2], "results": "ssv2.csv",
 }  # fmt: skip
 PATHS = ("benchmark", "videos", "model", "results")
-OF_A_FOLDER = ("videos", "model", "positions", "preset", "leave_out_short", "vision_language")
+OF_A_FOLDER = ("videos", "positions", "preset", "leave_out_short", "vision_language")
 POSITIONS = ("mvd", "videomae")
 
 
@@ -139,8 +139,12 @@ def _of_stage(part: str, values: Mapping[str, Any]) -> Setting:
 
         return captions.load(), captions.frames(setting.features.paths).features
 
+    name, weights = stage.NAME, values.get("model")
+    if weights:
+        weights = weights.replace("{part}", part)
+        name += f", base model {stage.card(part, weights)['seed']}"
     return Setting(
-        benchmark=stage.load(part), name=stage.NAME, model=lambda: stage.model(part), prepare=stage.prepare, see=see,
+        benchmark=stage.load(part), name=name, model=lambda: stage.model(part, weights), prepare=stage.prepare, see=see,
         sees="Stage-Split's own", small=True, encode=_encoder(values), seeds=values.get("seeds", SEEDS),
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from catsplit.metrics import targets_of
 from catsplit.models import vision_language as vlmodels
 from catsplit.modifiers import Split
 from catsplit.stage import captions, render
+from catsplit.stage.network import rounded
 
 
 def problem(seed, clips=60, views=3, k=3):
@@ -263,7 +264,7 @@ def test_what_is_written_is_read(words, tmp_path, monkeypatch):
     captions.write(path, model, words, {"seed": 3})
     found, known, about = captions.read(path)
     assert (known.tokens, about) == (words.tokens, {"seed": 3})
-    stored = captions.rounded(model)
+    stored = rounded(model)
     assert all(torch.equal(tensor, stored[name].float()) for name, tensor in found.state_dict().items())
     assert {tensor.dtype for tensor in stored.values() if tensor.ndim > 1} == {torch.float16}
     for damaged in (path, tmp_path / "none.safetensors"):

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catsplit.errors import BenchmarkError
@@ -86,42 +87,47 @@ def sampling() -> "Sampling":
 
 def head(part: str) -> "Head":
     """The head (C, 192) of the shipped base classifier of `part`, a row for each label of `load(part)`."""
-    from catsplit.head import Head
-
-    tensors, _ = _checkpoint(part)
-    labels = taxonomy().label_space(part)
-    return Head(tensors["head.weight"], tensors["head.bias"], labels)
+    return model(part).head
 
 
-def classifier(part: str) -> "StageNet":
-    """The shipped base classifier of `part`, backbone and head in one module, ready to predict."""
+def classifier(part: str, weights: Path | str | None = None) -> "StageNet":
+    """A base classifier of `part`, backbone and head in one module, ready to predict.
+
+    Args:
+        weights: a file that scripts/stage/train.py wrote; that of the shipped one by default.
+    """
     from catsplit.stage.network import StageNet
 
-    tensors, _ = _checkpoint(part)
+    tensors, _ = _checkpoint(part, weights)
     whole = StageNet(len(tensors["head.bias"]))
     whole.load_state_dict(tensors)
     return whole.eval()
 
 
-def backbone(part: str) -> "Backbone":
-    """The backbone of the shipped base classifier of `part`: views (B, 16, 40, 40, 3) to features (B, 192)."""
+def model(part: str, weights: Path | str | None = None) -> "BaseModel":
+    """A base classifier of `part`, as `classifier` gives it, taken apart.
+
+    Its backbone takes views (B, 16, 40, 40, 3) to features (B, 192); its head has a row for each label of
+    `load(part)`.
+    """
     from catsplit.backbones import from_module
-
-    whole = classifier(part)
-    dim, name = whole.head.in_features, f"stage-{part.lower()}"
-    return from_module(whole, dim, name=name, method="features", transform=_as_they_are)
-
-
-def model(part: str) -> "BaseModel":
-    """The shipped base classifier of `part`, taken apart into its backbone and its head."""
+    from catsplit.head import Head
     from catsplit.models.base import BaseModel
 
-    return BaseModel(f"stage-{part.lower()}", backbone(part), head(part), sampling())
+    whole, name = classifier(part, weights), f"stage-{part.lower()}"
+    backbone = from_module(whole, whole.head.in_features, name=name, method="features", transform=_as_they_are)
+    own = Head(whole.head.weight, whole.head.bias, taxonomy().label_space(part))
+    return BaseModel(name, backbone, own, sampling())
 
 
-def card(part: str) -> dict:
-    """What is known of the shipped base classifier of `part`: data, recipe, seed, time, accuracies by split type."""
-    return _checkpoint(part)[1]
+def backbone(part: str) -> "Backbone":
+    """The backbone of the shipped base classifier of `part`; see `model`."""
+    return model(part).backbone
+
+
+def card(part: str, weights: Path | str | None = None) -> dict:
+    """What is known of a base classifier of `part`: data, recipe, seed, time, accuracies by split type."""
+    return _checkpoint(part, weights)[1]
 
 
 def measured(what: str) -> dict:
@@ -165,17 +171,19 @@ def _check_part(part: str) -> None:
 
 
 @lru_cache(2)
-def _checkpoint(part: str) -> tuple[dict, dict]:
-    from safetensors import safe_open
+def _checkpoint(part: str, weights: Path | str | None = None) -> tuple[dict, dict]:
+    from safetensors import SafetensorError, safe_open
 
     _check_part(part)
-    path = files("catsplit") / "assets" / f"stage-{part.lower()}.safetensors"
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}
-        metadata = file.metadata()
-    if tuple(json.loads(metadata["labels"])) != taxonomy().label_space(part):
-        raise BenchmarkError(
-            f"{path} was trained on other labels than those of part {part}: train it again with "
-            f"`python scripts/stage/train.py classifier --part {part}` in the repository."
-        )
-    return tensors, json.loads(metadata["card"])
+    path = weights or files("catsplit") / "assets" / f"stage-{part.lower()}.safetensors"
+    again = f"train it with `python scripts/stage/train.py classifier --part {part}` in the repository"
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+            metadata = file.metadata() or {}
+        labels, about = json.loads(metadata["labels"]), json.loads(metadata["card"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise BenchmarkError(f"{path} is no base classifier of Stage-Split: {again}.") from error
+    if tuple(labels) != taxonomy().label_space(part):
+        raise BenchmarkError(f"{path} was trained on other labels than those of part {part}: {again}.")
+    return tensors, about

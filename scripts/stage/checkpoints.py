@@ -62,7 +62,7 @@ def train(part: str, seed: int = 0, out: str | Path | None = None, *, progress: 
         CacheError: the cache folder can't be written or its disk is full.
     """
     labels = stage.load(part).labels
-    out = Path(out or f"stage-{part.lower()}-{seed}.safetensors")
+    out = Path(out or f"stage-{part}-{seed}.safetensors")
     state = cache_dir() / "training" / f"stage-{stage.VERSION}-{part.lower()}-{seed}.pt"
     clips, places = decoded("train")
     rows = columns(part)
