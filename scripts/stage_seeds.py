@@ -1,7 +1,8 @@
 """Gather what is known of the trained base classifiers of Stage-Split into catsplit/assets/stage-seeds.json.
 
     python scripts/stage/train.py classifier --part A --seed 0        # and so on, three seeds for each part
-    catsplit sweep stage --model "stage-{part}-0.safetensors" --methods copies retrieval alignment oracle --out bases.csv
+    catsplit sweep stage --model "stage-{part}-0.safetensors" --methods copies retrieval alignment oracle \\
+        --out bases.csv
     python scripts/stage_seeds.py stage-A-0.safetensors … --results bases.csv     # after a sweep with each of them
 """
 
