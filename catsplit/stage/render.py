@@ -16,7 +16,7 @@ from catsplit.stage.catalogue import ACTIONS, VERSION, Action
 from catsplit.stage.plan import Plan
 from catsplit.stage.scene import Scene
 
-CLIPS = {"train": 40, "val": 15}  # per fine-grained category
+CLIPS = {"train": 32, "val": 15}  # per fine-grained category
 FRAMES_PER_SECOND = 10
 _NAME = re.compile(r"(train|val)-(\d{3})-(\d{3})\.mp4")
 _FINE = [(action, sub) for action in ACTIONS for sub in action.subcategories]

@@ -79,7 +79,7 @@ def prepare(clips: str | Sequence[str] = "val", *, workers: int | None = None, p
     """Render the clips that aren't there yet; whatever was damaged since is noticed by its checksum and made again.
 
     Args:
-        clips: "val" (2,490 clips, about 15 MB), "train" (6,640), or the names of some.
+        clips: "val" (2,445 clips, about 15 MB), "train" (5,216), or the names of some.
 
     Returns:
         How many clips were rendered. Of two processes that ask at once, one renders and the other waits.
