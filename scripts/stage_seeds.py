@@ -1,71 +1,68 @@
-"""Gather what is known of the trained base classifiers of Stage-Split into catsplit/assets/stage-seeds.json.
+"""What an edit comes to with each of three base classifiers a part: data/results/stage-bases.csv, and a summary.
 
     python scripts/stage/train.py classifier --part A --seed 0        # and so on, three seeds for each part
-    catsplit sweep stage --model "stage-{part}-0.safetensors" --methods copies retrieval alignment oracle \\
-        --out bases.csv
-    python scripts/stage_seeds.py stage-A-0.safetensors … --results bases.csv     # after a sweep with each of them
+    python scripts/stage_seeds.py "stage-{part}-{seed}.safetensors"
+
+The summary, catsplit/assets/stage-seeds.json, ships with the package: accuracies from the files' cards, and means of
+the scores. A sweep that was stopped goes on where it was.
 """
 
-import argparse
 import json
 import statistics
+import sys
 from pathlib import Path
 
-from safetensors import safe_open
-
-from catsplit import results
+import catsplit
+from catsplit import results, stage
+from catsplit.head import Rows
+from catsplit.modifiers import Split
 from catsplit.paths import atomic_path
+from catsplit.setting import Setting
 from catsplit.stage import render
+from catsplit.sweep import sweep
 
 ROOT = Path(__file__).parent.parent
+CSV = ROOT / "data" / "results" / "stage-bases.csv"
+SEEDS, RATES = (0, 1, 2), ("generality", "locality")
 
 
-def card(path: str) -> dict:
-    with safe_open(path, "pt") as file:
-        return json.loads(file.metadata()["card"])
+def doubled(setting: Setting, split: Split, seed: int) -> Rows:
+    """Alignment's modifier vectors, twice as long: what strength costs in locality."""
+    rows, coarse = setting.alignment.rows(setting.head, split, setting.encode, seed=seed), setting.head[split.coarse]
+    return Rows({label: 2 * row - coarse for label, row in rows.items()}, rows.origins)
 
 
-def scores(path: str) -> dict[str, dict[str, dict]]:
-    """{part: {seed of the base classifier: {method: {rate: [mean, low, high] in percent}}}}."""
-    table = results.means(results.read(path), ["benchmark", "part", "method"], ["generality", "locality"])
-    found: dict[str, dict[str, dict]] = {}
-    for line in table.to_dict("records"):
-        base = line["benchmark"].rpartition(" ")[2]
-        rates = found.setdefault(line["part"], {}).setdefault(base, {}).setdefault(line["method"], {})
-        rates[line["rate"]] = [round(line[name], 1) for name in ("mean", "low", "high")]
-    return found
+METHODS = dict.fromkeys(("copies", "retrieval", "alignment", "oracle")) | {"alignment, doubled": doubled}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Gather what is known of the trained base classifiers.")
-    parser.add_argument("weights", nargs="+")
-    parser.add_argument("--results", required=True, help="of sweeps with each of them")
-    args = parser.parse_args()
-    parts: dict[str, list[dict]] = {}
-    for path in args.weights:
-        found = card(path)
-        parts.setdefault(found["what"].split("part ")[1][0], []).append(found)
-    clips = len(render.clip_names("val"))
-    result = {"what": f"Base classifiers of Stage-Split (synthetic), percent right on its {clips:,} validation clips"}
-    scored = scores(args.results)
-    for part, cards in sorted(parts.items()):
-        cards.sort(key=lambda c: c["seed"])
-        accuracies = [c["accuracy"] for c in cards]
-        result[part] = {
-            "seeds": [c["seed"] for c in cards],
+def main(pattern: str) -> None:
+    summary = {}
+    for seed in SEEDS:
+        weights = pattern.replace("{seed}", str(seed))
+        sweep(catsplit.settings(benchmark="stage", model=weights), METHODS, out=str(CSV))
+    table = results.means(results.read(CSV), ["benchmark", "part", "method"], RATES)
+    for part in stage.PARTS:
+        cards = [stage.card(part, pattern.replace("{part}", part).replace("{seed}", str(seed))) for seed in SEEDS]
+        accuracies = [card["accuracy"] for card in cards]
+        scores: list[dict] = [{} for _ in SEEDS]
+        for line in table[table["part"] == part].to_dict("records"):
+            rates = scores[int(line["benchmark"].rpartition(" ")[2])].setdefault(line["method"], {})
+            rates[line["rate"]] = [round(line[name], 1) for name in ("mean", "low", "high")]
+        summary[part] = {
+            "seeds": list(SEEDS),
             "accuracy": accuracies,
             "mean": round(statistics.mean(accuracies), 2),
-            "spread (standard deviation)": round(statistics.stdev(accuracies), 2) if len(accuracies) > 1 else None,
-            "training seconds": [c["training seconds"] for c in cards],
-            "accuracy by split type": [c["accuracy by split type"] for c in cards],
-            "accuracy among siblings": [c["accuracy among siblings"] for c in cards],
-            "scores": [scored[part][str(c["seed"])] for c in cards],
+            "spread (standard deviation)": round(statistics.stdev(accuracies), 2),
+            "training seconds": [card["training seconds"] for card in cards],
+            "accuracy by split type": [card["accuracy by split type"] for card in cards],
+            "accuracy among siblings": [card["accuracy among siblings"] for card in cards],
+            "scores": scores,
         }
-    out = ROOT / "catsplit" / "assets" / "stage-seeds.json"
-    with atomic_path(out) as beside:
-        beside.write_text(json.dumps(result, indent=1) + "\n")
-    print(out)
+    clips = len(render.clip_names("val"))
+    what = f"Base classifiers of Stage-Split (synthetic), percent right on its {clips:,} validation clips"
+    with atomic_path(ROOT / "catsplit" / "assets" / "stage-seeds.json") as beside:
+        beside.write_text(json.dumps({"what": what} | summary, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

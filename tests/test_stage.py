@@ -272,6 +272,17 @@ def test_the_shipped_classifier_is_small_and_errs_as_often_as_on_film(part):
     assert all(65 <= accuracy <= 80 for accuracy in accuracies)
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_edits_cost_what_they_cost_on_film(part):
+    """As the record of three base classifiers has it: data/results/stage-bases.csv, whose means ship."""
+    for scores in stage.measured("seeds")[part]["scores"]:
+        rates = {method: {rate: value[0] for rate, value in found.items()} for method, found in scores.items()}
+        assert 97.0 <= rates["alignment"]["locality"] <= 99.3
+        assert rates["alignment, doubled"]["locality"] < 97.0
+        assert 70 <= rates["oracle"]["generality"] <= 92
+        assert scores["retrieval"]["generality"][1] > scores["copies"]["generality"][2], "the intervals are apart"
+
+
 @pytest.mark.parametrize("kind", stage.MOTION_KINDS)
 def test_one_frame_does_not_tell_motion(kind):
     for frame, kinds in stage.measured("evidence")["one frame"]["accuracy among siblings"].items():
