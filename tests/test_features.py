@@ -227,6 +227,7 @@ def wait_for_shards(cache, count):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_of_one(folder, tmp_path, undisturbed):
     log = tmp_path / "log"
     processes = [start(folder, tmp_path, log, seconds=0.02) for _ in range(2)]
@@ -239,6 +240,7 @@ def test_two_processes_share_the_work_of_one(folder, tmp_path, undisturbed):
     assert Counting(log).seen() == 44
 
 
+@pytest.mark.slow
 def test_one_who_waits_for_a_killed_one_takes_over_and_ends_with_the_same_bytes(folder, tmp_path, undisturbed):
     first, second = (start(folder, tmp_path, tmp_path / name, seconds=0.1) for name in ("first", "second"))
     go(first)
