@@ -1,8 +1,11 @@
 # Two commands do everything: `make book` and `make test`. Both set up .venv first and find it done the next time.
+# `make check` is the quick part of `make test`, for every commit.
 
 PYTHON ?= python3
 BIN := .venv/bin
 TIMED := $(PYTHON) scripts/timed.py
+# Two workers for two cores; tests/conftest.py says what runs when and where.
+PYTEST := $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 # Renders the clips of the embedded benchmark and passes them through its backbone, unless that was done before. The
 # training clips are those of the chapter on low-shot fine-tuning.
@@ -18,11 +21,12 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Where it is set, every test and every chapter compiles PyTorch's Python files again, a quarter of a minute each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup web benchmark book test workshop minutes address lock strip clean
+.PHONY: help setup web benchmark book test check lint workshop minutes address lock strip clean
 
 help:
 	@echo "make book    set up, prepare the embedded benchmark, run every chapter, build the book"
 	@echo "make test    set up, prepare the embedded benchmark, lint, unit tests, run every chapter as a test"
+	@echo "make check   set up, lint, the quick unit tests: what every commit should have behind it"
 	@echo "make workshop   of the book that was built, pack what a room of thirty needs into one file"
 	@echo "make minutes run every chapter and write into the pages how long each took"
 	@echo "make address URL=https://github.com/OWNER/NAME    change the repository's address everywhere"
@@ -48,10 +52,15 @@ book: benchmark web
 	@$(TIMED) --report
 	@$(PYTHON) -c 'import pathlib; print("\nThe book is ready: open", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
-test: benchmark web
+test: benchmark web lint
+	$(PYTEST) tests
+
+check: setup lint
+	$(PYTEST) -m "not slow" tests
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests
 
 # Of the book as make book built it.
 workshop: benchmark web

@@ -113,7 +113,7 @@ class Benchmark:
         """
         if name not in layout.SETS:
             raise BenchmarkError(f"There are no clips {name!r}: {choices(name, tuple(layout.SETS))}.")
-        return self._val.copy() if name == "val" else self._table("train.csv", 0, len(self.labels))
+        return (self._val if name == "val" else self._train).copy()
 
     def ft_set(self, coarse: str) -> "pd.DataFrame":
         """Training clips of the subcategories, with the new rows C … C + k − 1, for methods that learn."""
@@ -164,6 +164,10 @@ class Benchmark:
     @cached_property
     def _val(self) -> "pd.DataFrame":
         return self._table("val.csv", 0, len(self.labels))
+
+    @cached_property
+    def _train(self) -> "pd.DataFrame":
+        return self._table("train.csv", 0, len(self.labels))
 
     def _new_rows(self, coarse: str, kind: str) -> "pd.DataFrame":
         folder = layout.split_folder(self.folder / self.part, coarse)

@@ -107,7 +107,7 @@ def film(frames: np.ndarray, most: int = 8, fps: float = 5, quality: int = 30, s
     kept = frames[np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)]
     pictures = [Image.fromarray(one).resize((round(width * share), round(height * share))) for one in kept]
     file = io.BytesIO()
-    Image.fromarray(np.concatenate(pictures)).save(file, "WEBP", quality=quality, method=4)
+    Image.fromarray(np.concatenate(pictures)).save(file, "WEBP", quality=quality, method=2)
     address = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
     return Film(address, len(kept), round(width / height, 3), len(kept) / fps / 0.7)
 

@@ -104,54 +104,53 @@ def finetune_splits(
         The fits of each job, in their order.
 
     Raises:
-        HeadError, CatsplitError: as `finetune`; or splits whose features have different numbers of views.
+        HeadError, CatsplitError: as `finetune`.
     """
     if learn not in ("new rows", "whole head"):
         raise CatsplitError(f'What is to learn must be "new rows" or "whole head", not "{learn}".')
-    tasks, xs, ys = [], [], []
+    tasks = []
     for split, features, targets, runs in jobs:
         features = as_features(head.dim, features)
         targets = checked_targets(head, split, targets, len(features))
         if not runs:
             raise CatsplitError(f'No run was given to fine-tune "{split.coarse}" with.')
-        begun = [begin(head, split, targets, run) for run in runs]
-        used = torch.cat([clips for task in begun for clips in (task.clips, task.held)]).unique()
-        x = features[used].float()
-        check_finite(x, used)
-        if xs and x.shape[1] != xs[0].shape[1]:
-            raise CatsplitError(
-                f'The clips of "{split.coarse}" have {x.shape[1]} views, but those of the splits before it '
-                f"{xs[0].shape[1]}: splits learn side by side only where they have equally many."
-            )
-        first = sum(map(len, xs))
-        for task in begun:
-            train, held = (first + torch.searchsorted(used, clips) for clips in (task.clips, task.held))
-            tasks.append(task._replace(clips=train, held=held))
-        xs.append(x)
-        ys.append(targets[used])
-    if not tasks:
-        return []
-    features, targets = torch.cat(xs), torch.cat(ys)
+        known: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
+        for run in runs:
+            begun, lots = begin(head, split, targets, run), []
+            for clips in (begun.clips, begun.held):
+                key = tuple(clips.tolist())
+                if key not in known:
+                    known[key] = features[clips].float(), targets[clips]
+                    check_finite(known[key][0], clips)
+                lots += known[key]
+            tasks.append(_Task(begun, *lots))
     # Runs go side by side where they have equally many rows and clips, and so tensors of the same shapes.
     alike: dict[tuple[int, ...], list[int]] = {}
     for i, task in enumerate(tasks):
-        alike.setdefault((len(task.start), len(task.clips), len(task.held)), []).append(i)
+        alike.setdefault((len(task.begun.start), *task.x.shape, len(task.held_x)), []).append(i)
     fits: dict[int, Fit] = {}
     for places in alike.values():
-        trained = _train(head, [tasks[i] for i in places], features, targets, learn, recipe)
-        fits |= zip(places, trained, strict=True)
+        fits |= zip(places, _train(head, [tasks[i] for i in places], learn, recipe), strict=True)
     in_order = (fits[i] for i in range(len(tasks)))
     return [[next(in_order) for _ in job.runs] for job in jobs]
 
 
-def _train(
-    head: Head, tasks: Sequence[Begun], features: Tensor, targets: Tensor, learn: str, recipe: Recipe
-) -> list[Fit]:
+class _Task(NamedTuple):
+    """A run, and features (n, V, D) and targets (n,) of its clips; runs that share clips share these tensors."""
+
+    begun: Begun
+    x: Tensor
+    y: Tensor
+    held_x: Tensor
+    held_y: Tensor
+
+
+def _train(head: Head, tasks: Sequence[_Task], learn: str, recipe: Recipe) -> list[Fit]:
     """Train S runs side by side: at a few clips each, what costs is the number of operations, not their size."""
     first = len(head) if learn == "new rows" else 0
     old_weight, old_bias = head.weight[:first].T.contiguous(), head.bias[:first]
-    weight = torch.stack([task.start.weight[first:] for task in tasks])
-    bias = torch.stack([task.start.bias[first:] for task in tasks])
+    weight = torch.stack([task.begun.start.weight[first:] for task in tasks])
+    bias = torch.stack([task.begun.start.bias[first:] for task in tasks])
     kept_weight, kept_bias = weight.clone(), bias.clone()
 
     def frozen(x: Tensor) -> Tensor:
@@ -165,25 +164,25 @@ def _train(
 
     # Runs of one seed and the same clips see the same all along, whatever they began with, and so the frozen rows are
     # asked once. Order, views and dropout are even the same for all clips: each seed draws once.
-    pairs = [(task.run.seed, *task.clips.tolist()) for task in tasks]
+    pairs = [(task.begun.run.seed, id(task.x)) for task in tasks]
     different = list(dict.fromkeys(pairs))
     whose = torch.tensor([different.index(pair) for pair in pairs])
-    clips = torch.tensor([lot for _, *lot in different])
-    seeds = list(dict.fromkeys(seed for seed, *_ in different))
-    whose_seed = torch.tensor([seeds.index(seed) for seed, *_ in different])
+    own = [tasks[pairs.index(pair)] for pair in different]
+    xs, ys = torch.stack([task.x for task in own]), torch.stack([task.y for task in own]) - first
+    seeds = list(dict.fromkeys(seed for seed, _ in different))
+    whose_seed = torch.tensor([seeds.index(seed) for seed, _ in different])
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    place, (n, views, dim) = torch.arange(len(clips))[:, None], (clips.shape[1], *features.shape[1:])
-    held = torch.stack([task.held for task in tasks])
-    held_x, held_y = features[held].flatten(1, 2), targets[held].repeat_interleave(views, 1)[..., None] - first
+    place, (n, views, dim) = torch.arange(len(own))[:, None], xs.shape[1:]
+    held_x = torch.stack([task.held_x.flatten(0, 1) for task in tasks])
+    held_y = torch.stack([task.held_y.repeat_interleave(views) for task in tasks])[..., None] - first
     held_old = torch.stack([frozen(x) for x in held_x])
-    descent, progress = Descent([weight, bias], recipe), Progress(len(tasks), recipe, back=held.numel() > 0)
+    descent, progress = Descent([weight, bias], recipe), Progress(len(tasks), recipe, back=held_y.numel() > 0)
     while progress.active.any():
         total = torch.zeros(len(tasks))
         for drawn in zip(*(batches(generator, n, views, dim, recipe) for generator in generators), strict=True):
             now, view, mask = (torch.stack(one)[whose_seed] for one in zip(*drawn, strict=True))
-            now = clips[place, now]
-            x = features[now, view].mul_(mask)
-            old, x, wanted = frozen(x)[whose], x[whose], targets[now][whose][..., None] - first
+            x = xs[place, now, view].mul_(mask)
+            old, x, wanted = frozen(x)[whose], x[whose], ys[place, now][whose][..., None]
             error = log_p(x, old)
             total -= error.gather(-1, wanted).sum((1, 2))
             # The gradient of the mean cross-entropy by hand: several times faster than autograd at this size.
@@ -192,12 +191,12 @@ def _train(
             descent.step()
         descent.end_epoch()
         losses = [total / n]
-        if held.numel():
+        if held_y.numel():
             losses.append(-log_p(held_x, held_old).gather(-1, held_y)[..., 0].mean(1))
         keeps = progress.add(*losses)
         kept_weight[keeps], kept_bias[keeps] = weight[keeps], bias[keeps]
     return [
-        task.ended(kept_weight[s], kept_bias[s], learn, kept, *curves)
+        task.begun.ended(kept_weight[s], kept_bias[s], learn, kept, *curves)
         for s, task in enumerate(tasks)
         for kept, curves in [progress.of(s)]
     ]

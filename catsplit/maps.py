@@ -5,6 +5,7 @@ what is far. PCA looks at the points from where they spread widest, and is the c
 Trustworthiness (Venna & Kaski, ICANN 2001) counts neighbours on the map that are none in the full space.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ def umap(
 ) -> Map:
     """A map by UMAP. The same seed gives the same map on the same machine.
 
-    The first call in a process takes about ten seconds more, in which UMAP compiles itself.
+    The first call on a machine takes half a minute more, in which UMAP compiles itself.
 
     Args:
         vectors: (N, D).
@@ -62,11 +63,13 @@ def umap(
         )
     if not 0 <= min_dist <= 1:
         raise CatsplitError(f"min_dist must lie between 0 and 1, not be {min_dist}.")
-    from umap import UMAP
+    from threadpoolctl import threadpool_limits
 
     # One job: with a seed UMAP takes one in any case, and would warn of it.
-    made = UMAP(n_neighbors=neighbours, min_dist=min_dist, metric=metric, random_state=seed, n_jobs=1)
-    places = made.fit_transform(vectors).astype(np.float64)
+    made = _compiled_once()(n_neighbors=neighbours, min_dist=min_dist, metric=metric, random_state=seed, n_jobs=1)
+    # For so few points a second thread does nothing but wait in a spin.
+    with threadpool_limits(1):
+        places = made.fit_transform(vectors).astype(np.float64)
     return Map(places, trust(vectors, places, near, metric), f"UMAP, {neighbours} neighbours, seed {seed}")
 
 
@@ -123,6 +126,19 @@ def nearest(vectors: np.ndarray, metric: str = "euclidean") -> np.ndarray:
     distance = pairwise_distances(_checked(vectors, 0), metric=metric)
     np.fill_diagonal(distance, np.inf)
     return distance.argmin(1)
+
+
+@cache
+def _compiled_once() -> type:
+    """UMAP, whose functions the next process has from numba's cache, as it has those that pynndescent compiles."""
+    from numba.core.registry import CPUDispatcher
+    from umap import UMAP, layouts, umap_, utils
+
+    for module in (layouts, umap_, utils):
+        for function in vars(module).values():
+            if isinstance(function, CPUDispatcher):
+                function.enable_caching()
+    return UMAP
 
 
 def _checked(vectors: np.ndarray, near: int) -> np.ndarray:

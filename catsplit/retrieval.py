@@ -78,25 +78,22 @@ def retrieve(
     if matching not in ("one-to-one", "argmax", "coherent") or ties not in ("random", "first"):
         raise CatsplitError(f'There is no matching "{matching}" with ties "{ties}": see retrieval.retrieve.')
     k = len(split.subcategories)
-    groups = {group: [i for i, g in enumerate(dictionary.groups) if g == group] for group in dictionary.groups}
-    largest = max(map(len, groups.values())) if matching == "coherent" else len(dictionary)
+    every, where = list(range(len(dictionary))), "the dictionary"
+    pools = [every]
+    if matching == "coherent":
+        pools = [[i for i in every if dictionary.groups[i] == group] for group in dict.fromkeys(dictionary.groups)]
+        where = "the largest group of the dictionary"
+    largest = max(map(len, pools))
     if matching != "argmax" and k > largest:
-        where = "the largest group of the dictionary" if matching == "coherent" else "the dictionary"
         raise HeadError(f'"{split.coarse}" has {k} subcategories, but {where} only {largest} entries.')
     table = similarities(split, dictionary, encode, alpha=alpha, beta=beta)
     generator = torch.Generator().manual_seed(seed) if ties == "random" else None
     if matching == "argmax":
         matches = [_largest(row[None], generator)[1] for row in table]
-    elif matching == "one-to-one":
-        matches = _one_to_one(table, generator)
     else:
-        found = []
-        for members in groups.values():
-            if len(members) >= k:
-                chosen = [members[i] for i in _one_to_one(table[:, members], generator)]
-                found.append((float(table[range(k), chosen].sum()), chosen))
-        sums = torch.tensor([[total for total, _ in found]])
-        matches = found[_largest(sums, generator)[1]][1]
+        found = [[pool[i] for i in _one_to_one(table[:, pool], generator)] for pool in pools if len(pool) >= k]
+        sums = torch.stack([table[range(k), chosen].sum() for chosen in found])
+        matches = found[_largest(sums[None], generator)[1]]
     origins = [
         {
             "method": "retrieval",

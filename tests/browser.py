@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from chapters import EXECUTED, NOTEBOOKS, ROOT
+from filelock import FileLock
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Route, sync_playwright
 
 # As Debian's package installs it; other systems name it elsewhere.
@@ -38,11 +40,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def pages(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built book; that which CATSPLIT_BUILT_BOOK names, if it names one."""
+def pages(chromium: Browser, common: Path) -> Path:
+    """The folder of the book, built once for all workers; that which CATSPLIT_BUILT_BOOK names, if it names one."""
     if named := os.environ.get("CATSPLIT_BUILT_BOOK"):
         return Path(named).resolve()
-    return build(tmp_path_factory.mktemp("book"))
+    built = common / "pages"
+    with FileLock(common / "pages.lock"):
+        if not built.exists():
+            built.symlink_to(build(Path(tempfile.mkdtemp(prefix="book-", dir=common))))
+    return built.resolve()
 
 
 @pytest.fixture

@@ -9,9 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+# One worker of several has one core, before anything asks for more.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 from browser import chromium, pages, program, tab
+from filelock import FileLock
 
 __all__ = ["chromium", "generator", "pages", "root", "shared", "tab", "wheel"]
 
@@ -24,8 +29,17 @@ sys.path.insert(0, str(ROOT / "scripts" / "stage"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where there is nothing to look at the pages with, one line says so, and not one for each test."""
+    """Which tests are slow, and in which order all of them run.
+
+    Where there is nothing to look at the pages with, one line says so, and not one for each test.
+    """
+    for item in items:
+        if {"wheel", "chromium"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: _turn(item, item.path in slow))
     looking = [item for item in items if "chromium" in getattr(item, "fixturenames", ())]
     if looking and not program():
         first, *others = looking
@@ -33,6 +47,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         first.add_marker(pytest.mark.skip(reason=reason))
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
+
+
+def _turn(item: pytest.Item, slow: bool) -> int:
+    """Chapters run early, because the pages are made of them, and what takes long before what fills the gaps.
+
+    One worker makes the pages, for all, while the others still have something else to do.
+    """
+    name = item.path.stem
+    if name == "test_maps":
+        return 0  # UMAP compiles itself on a machine's first map, as no chapter should have to
+    if "run" in item.fixturenames:
+        return 1
+    if name.startswith("test_pages") or name == "test_chapters":
+        return 3 if name == "test_pages" else 5
+    return 2 if slow else 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """One worker keeps the tests of a file, which share what they prepare; of the chapters' file those of a chapter."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            return file + test[test.index("[") :] if file.endswith("test_chapters.py") and "[" in test else file
+
+    return ByFile(config, log)
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests, the same for all of its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
@@ -104,12 +153,14 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built from the working tree without a download."""
-    folder = tmp_path_factory.mktemp("wheel")
+def wheel(common: Path) -> Path:
+    """The package, built from the working tree without a download, once for all workers."""
+    folder = common / "wheel"
     options = "--quiet --no-deps --no-build-isolation --no-index --wheel-dir".split()
     command = [sys.executable, "-m", "pip", "wheel", *options, str(folder), str(ROOT)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    with FileLock(common / "wheel.lock"):
+        if not folder.exists():
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     (path,) = folder.glob("catsplit-*.whl")
     return path
 

@@ -31,6 +31,8 @@ from catsplit.models.hub import load_transformers
 from catsplit.models.pretrained import load_pretrained
 from catsplit.video import Sampling, read_views
 
+pytestmark = pytest.mark.slow  # of most, which train
+
 PLAIN = Recipe(
     epochs=2, warmup=0, drop_path=0, smoothing=0, mixup=0, cutmix=0, policy="rand-n0", erasing=0, samples=1
 )  # fmt: skip

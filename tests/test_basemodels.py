@@ -398,6 +398,7 @@ def weights_in_the_cache(monkeypatch, folder):
     return folder / "torchvision" / models.video.MC3_18_Weights.DEFAULT.url.rpartition("/")[2]
 
 
+@pytest.mark.slow
 def test_weights_of_torchvision_come_from_the_cache_with_their_labels(tmp_path, monkeypatch):
     torch.manual_seed(6)
     model = models.get_model("mc3_18")

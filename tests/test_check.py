@@ -207,6 +207,7 @@ def test_strange_containers_and_links_are_looked_into(tmp_path, flat):
     assert report.missing == ["3.mp4"]
 
 
+@pytest.mark.slow
 def test_a_deep_check_that_was_stopped_goes_on_but_for_what_changed(tmp_path, flat, cache, monkeypatch):
     """It is killed at the 20th clip, in batches of 8."""
     videos, decoded = tmp_path / "videos", []

@@ -67,6 +67,7 @@ def test_alignment_learns_from_the_published_pairs(reference):
     np.testing.assert_allclose(vectors.numpy(), reference.data["alignment/pair_vectors"], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_alignment_reaches_the_published_cosine(reference):
     fitted = alignment.fit(reference.head, reference.groups, reference.modifiers, reference.encode)
     published = reference.data["alignment/epochs_cos_mse"]

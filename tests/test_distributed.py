@@ -103,6 +103,7 @@ def finished(cache):
 
 
 @needs_ray
+@pytest.mark.slow
 def test_processes_go_on_where_one_stopped_and_end_with_the_same_bytes(cluster, folder, tmp_path):
     options = {"batch_size": BATCH, "progress": False, "on_error": "skip", "source": "val.csv"}
     with pytest.warns(UserWarning, match="3 of the 30 clips"):

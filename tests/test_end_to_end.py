@@ -20,6 +20,8 @@ from catsplit.features import extract
 from catsplit.models.hub import load_transformers
 from catsplit.results import read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

@@ -305,6 +305,7 @@ def test_the_clips_are_of_each_subcategory_and_the_untouched_that_are_most_at_ri
     assert places[6:] == near.argsort(descending=True)[:2].tolist()
 
 
+@pytest.mark.slow
 def test_the_page_without_a_kernel_shows_what_the_live_one_shows(made, model):
     """Each choice, part by part: the same HTML, clips and answers included; and the same page each time."""
     strengths, shots = (0.0, 0.5, 1.0), (0, 2)
@@ -335,6 +336,7 @@ def test_the_curve_goes_through_the_rates_and_marks_the_chosen_strength(model):
         assert f'<path class="here" d="M{points[1]}h0"/>' in drawn
 
 
+@pytest.mark.slow
 def test_the_cell_that_pages_skip_runs():
     """Nothing else executes it: the page, and the chapter's own test, pass it over."""
     (cell,) = tagged(json.loads((ROOT / "book" / "10-explorer.ipynb").read_text())["cells"], "skip-execution")

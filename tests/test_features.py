@@ -227,6 +227,7 @@ def wait_for_shards(cache, count):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_of_one(folder, tmp_path, undisturbed):
     log = tmp_path / "log"
     processes = [start(folder, tmp_path, log, seconds=0.02) for _ in range(2)]
@@ -239,6 +240,7 @@ def test_two_processes_share_the_work_of_one(folder, tmp_path, undisturbed):
     assert Counting(log).seen() == 44
 
 
+@pytest.mark.slow
 def test_one_who_waits_for_a_killed_one_takes_over_and_ends_with_the_same_bytes(folder, tmp_path, undisturbed):
     first, second = (start(folder, tmp_path, tmp_path / name, seconds=0.1) for name in ("first", "second"))
     go(first)
@@ -328,44 +330,21 @@ def test_broken_clips_are_skipped_and_listed_and_no_other(own, folder, backbone,
         assert list(csv.reader(file)) == [["clip", "reason"], *map(list, result.skipped)]
 
 
-REPEATING = replace(SAMPLING, min_frames=None)
-
-
-def shorten(own, frames):
-    for index, count in frames.items():
-        (own / CLIPS[index]).unlink()
-        write_clip(own / CLIPS[index], frames=count, height=20, width=26)
-    return tuple((CLIPS[index], count) for index, count in frames.items())
-
-
 def test_short_clips_count_and_are_told(own, backbone, tmp_path):
-    short = shorten(own, {3: 3, 20: 1, 21: 2})
-    (own / CLIPS[4]).unlink()
+    short = {CLIPS[3]: 3, CLIPS[20]: 1, CLIPS[21]: 2}
+    for clip in (*short, CLIPS[4]):
+        (own / clip).unlink()
+    for clip, count in short.items():
+        write_clip(own / clip, frames=count, height=20, width=26)
     for _ in range(2):  # made, then from the cache
         with pytest.warns(UserWarning, match="1 of the 44 clips"):
-            result = run(own, backbone, tmp_path, sampling=REPEATING, on_error="skip")
-        assert result.short == short
+            result = run(own, backbone, tmp_path, sampling=replace(SAMPLING, min_frames=None), on_error="skip")
+        assert dict(result.short) == short
         assert len(result) == backbone.seen() == 43
     with pytest.warns(UserWarning, match="4 of the 44 clips"):
         left_out = run(own, backbone, tmp_path, on_error="skip")
     assert (left_out.short, len(left_out)) == ((), 40)
     assert left_out.skipped[0][1].endswith("is too short: it has 3 frames, the sampling needs 4.")
-
-
-def test_short_clips_that_an_earlier_version_left_out_are_made_and_no_others(own, backbone, tmp_path):
-    short = shorten(own, {3: 3, 20: 1})
-    (own / CLIPS[9]).unlink()
-    (own / CLIPS[9]).write_bytes(b"")
-    with pytest.warns(UserWarning, match="3 of the 44"):
-        before = run(own, backbone, tmp_path, on_error="skip")
-    sizes = [(own / clip).stat().st_size for clip in CLIPS]
-    array(tmp_path).parent.rename(tmp_path / "features" / featurestore.key(CLIPS, sizes, REPEATING, backbone.key))
-    assert backbone.seen() == 41
-    with pytest.warns(UserWarning, match="can be read now"):
-        result = run(own, backbone, tmp_path, sampling=REPEATING, on_error="skip")
-    assert (result.short, len(result)) == (short, 43)
-    assert backbone.seen() == 41 + 2 * SHARD  # the shards of the two, and not that of the broken one
-    np.testing.assert_allclose(result.rows_of(before.paths), before.features, rtol=1e-5)
 
 
 def test_a_broken_clip_is_an_error_with_its_row(own, backbone, tmp_path):

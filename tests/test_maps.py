@@ -33,6 +33,16 @@ def test_a_map_of_groups_keeps_them_together_and_is_the_same_again():
     assert first.made == "UMAP, 15 neighbours, seed 3"
 
 
+def test_what_umap_has_compiled_is_kept_for_the_next_process():
+    from umap import layouts, umap_, utils
+
+    maps.umap(three_groups()[0])
+    for module in (layouts, umap_, utils):
+        compiled = [one for one in vars(module).values() if getattr(one, "signatures", ())]
+        assert compiled
+        assert all(one.stats.cache_path for one in compiled)
+
+
 def test_neighbours_and_min_dist_do_what_they_say():
     vectors, _ = three_groups()
     few, many = (maps.umap(vectors, neighbours=n).places for n in (4, 40))

@@ -173,6 +173,16 @@ def test_readme_gives_two_commands_and_the_gate_runs_one_of_them() -> None:
     assert re.fullmatch(r"exec make test( </dev/null)?", gate[-1])
 
 
+def test_the_check_for_every_commit_is_the_gate_without_slow_tests_and_chapters() -> None:
+    check, gate = (
+        subprocess.run(["make", "--dry-run", goal], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        for goal in ("check", "test")
+    )
+    assert [part in check for part in ("ruff check", "lint-imports", '-m "not slow" tests')] == [True] * 3
+    assert [part in gate for part in ("ruff check", "lint-imports", "slow", "pytest -n 2")] == [True, True, False, True]
+    assert "`make check`" in (ROOT / "CONTRIBUTING.md").read_text()
+
+
 def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     ways = ("from left to right", "from right to left")
@@ -211,6 +221,7 @@ def test_table_of_contents_names_every_page_once_and_no_other() -> None:
     assert sorted(listed) == sorted(there)
 
 
+@pytest.mark.slow
 def test_pages_build_without_a_warning(tmp_path: Path) -> None:
     """`make book` without the execution, which `make test` does by itself: links, references and Markdown."""
     config = CONFIG | {"execute": CONFIG["execute"] | {"execute_notebooks": "off"}}

@@ -1,4 +1,4 @@
-"""The paper's tables against plain loops over the lines of a sweep, and what is written of them."""
+"""The paper's tables against means and differences of the lines of a sweep, and what is written of them."""
 
 import math
 
@@ -12,7 +12,7 @@ from catsplit import results as results_file
 from catsplit.errors import CatsplitError
 from catsplit.lowshot import Recipe
 from catsplit.methods import ABLATED, ALL_THE_DATA, COMPARED, ORACLE, WHOLE_MODEL
-from catsplit.metrics import interval
+from catsplit.results import gaps, means
 from catsplit.setting import Setting
 from catsplit.sweep import sweep
 from catsplit.tables import build as tables
@@ -43,16 +43,6 @@ def results(tmp_path_factory):
     return table
 
 
-def by_hand(results, rate, **wanted):
-    """Mean over the splits of the means over seeds, in percent, with plain loops; and the means of the splits."""
-    seeds = {}
-    for line in results.to_dict("records"):
-        if all(line[column] == value for column, value in wanted.items()):
-            seeds.setdefault((line["part"], line["coarse"]), []).append(line[rate] * 100)
-    splits = [sum(values) / len(values) for values in seeds.values()]
-    return sum(splits) / len(splits), splits
-
-
 def only(table, **wanted):
     for column, value in wanted.items():
         table = table[table[column] == value]
@@ -65,12 +55,12 @@ def test_zero_shot_lines_are_means_over_splits_of_means_over_seeds(results, rate
     table = tables.zero_shot(results)
     assert list(dict.fromkeys(table["method"])) == [*COMPARED, ORACLE]
     assert len(table) == 2 * 2 * (len(COMPARED) + 1)
+    wanted = means(results[results["shots"] <= 0], ["part", "wording", "method"], rate)
     for line in table.to_dict("records"):
-        wanted = {name: line[name] for name in ("part", "wording", "method")}
-        mean, splits = by_hand(results, rate, **wanted)
-        assert line[rate] == pytest.approx(mean)
-        assert (line[f"{rate} low"], line[f"{rate} high"]) == pytest.approx(interval(splits)[1:])
-        assert line["splits"] == len(splits) == 2
+        one = only(wanted, **{name: line[name] for name in ("part", "wording", "method")})
+        found = [line[name] for name in (rate, f"{rate} low", f"{rate} high")]
+        assert found == list(one[["mean", "low", "high"]])
+        assert line["splits"] == one["n"] == 2
 
 
 def test_an_ablation_counts_the_splits_it_lacks_and_leaves_out_what_was_not_varied(results):
@@ -150,13 +140,14 @@ def test_one_shot_lines_are_by_what_learns_and_what_it_began_with(results):
     everything = whole[whole["initial"] == "coarse"].assign(method=ALL_THE_DATA, shots=-1, generality=0.9)
     five = whole.assign(method="new rows", shots=5, generality=math.nan)
     table = tables.one_shot(pd.concat([results, whole, everything, five], ignore_index=True))
+    wanted = means(results[results["shots"] == 1], ["part", "wording", "method", "initial"])
     for line in table.to_dict("records"):
-        wanted = {"part": line["part"], "wording": line["wording"], "initial": line["initial"]}
         if line["learns"] == ALL_THE_DATA:
             assert line["generality"] == pytest.approx(90)
             continue
         method = "new rows" if line["learns"] == WHOLE_MODEL else line["learns"]
-        assert line["generality"] == pytest.approx(by_hand(results, "generality", method=method, **wanted)[0])
+        one = only(wanted, method=method, **{name: line[name] for name in ("part", "wording", "initial")})
+        assert line["generality"] == one["mean"]
     assert set(table["learns"]) == {"new rows", "whole head", WHOLE_MODEL, ALL_THE_DATA}
 
 
@@ -177,13 +168,11 @@ def test_types_of_split_keep_unknown_modifiers_apart_and_say_what_chance_is(resu
 def test_differences_are_paired_by_split(results):
     table = tables.differences(results)
     line = only(table, part="A+B", wording="exact", method="retrieval", against="copies")
-    one, other = (by_hand(results, "generality", wording="exact", method=name)[1] for name in ("retrieval", "copies"))
-    gaps = np.subtract(one, other)
-    assert line["generality"] == pytest.approx(gaps.mean())
-    low, high = interval(gaps)[1:]
-    assert (line["generality low"], line["generality high"]) == pytest.approx((low, high))
-    assert line["verdict"] == ("above" if low > 0 else "below" if high < 0 else "not told apart")
-    assert len(gaps) == line["splits"] == 4
+    one = gaps(results[results["wording"] == "exact"], "retrieval", "copies").iloc[0]
+    found = [line[name] for name in ("generality", "generality low", "generality high", "splits")]
+    assert found == list(one[["mean", "low", "high", "n"]])
+    assert line["verdict"] == ("above" if one["low"] > 0 else "below" if one["high"] < 0 else "not told apart")
+    assert line["splits"] == 4
     learned = only(table, part="A", wording="other", method="new rows from alignment", against="new rows from coarse")
     assert learned["splits"] == 2
 

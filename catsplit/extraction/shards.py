@@ -65,12 +65,7 @@ class Job:
 
     def accepts(self, kept: Kept | None) -> bool:
         """Whether features are there, and lack no clip that is wanted."""
-        if kept is None:
-            return False
-        lost = skipped(kept.notes)
-        # Before short clips counted they were left out, under the same key.
-        once_short = self.sampling.min_frames is None and any("is too short" in reason for _, reason in lost)
-        return not once_short and not (self.strict and lost)
+        return kept is not None and not (self.strict and skipped(kept.notes))
 
 
 def make(job: Job, store: Store, run: Callable[..., None]) -> Kept:
