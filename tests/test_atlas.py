@@ -19,7 +19,7 @@ from catsplit.gallery import film
 from catsplit.maps import pca
 from catsplit.modifiers import Split
 from catsplit.setting import Setting
-from catsplit.widgets.atlas import SHAPES, atlas, document, split_map
+from catsplit.widgets.atlas import MOST, SHAPES, atlas, colours, document, marks, split_map
 from catsplit.widgets.atlasdata import ELSE, OTHER, STATES, panel
 
 mpl.use("Agg")
@@ -137,6 +137,17 @@ def test_a_split_stands_in_four_pictures(made):
         assert counts == made.counts(state).to_numpy().ravel().tolist()
         assert "trustworthiness" in ax.get_title(loc="left")
     plt.close()
+
+
+def test_nine_siblings_can_be_told_apart_and_more_are_refused(setting):
+    names = tuple(f"way {n}" for n in range(MOST + 1))
+    many = edited(setting, Split("Pushing", names[:MOST], names[:MOST]))
+    before, after = document(many)["states"]
+    assert len(set(marks(many))) == len(set(colours(many, "after"))) == MOST + 1 == 10
+    assert (before["upright"], after["upright"]) == (False, True)
+    assert all("%" not in text for text in after["grid"]["text"])
+    with pytest.raises(CatsplitError, match="10 subcategories; an atlas shows 9"):
+        atlas([edited(setting, Split("Pushing", names, names))])
 
 
 def test_labels_that_look_like_html_stay_labels(setting):

@@ -87,7 +87,7 @@ def test_names_are_written_once_and_apart():
     ("draw", "message"),
     [
         (lambda: plots.label_map(a_map(), ["one"] * 11), "places of a map"),
-        (lambda: plots.label_map(a_map(), list("abcdefghijkl")), "tells 8 labels apart, not 12"),
+        (lambda: plots.label_map(a_map(), list("abcdefghijkl")), "tells 9 labels apart, not 12"),
         (lambda: plots.label_maps([a_map(), a_map()], [["one"] * 12]), "as many lists"),
         (lambda: plots.row_map(a_map(2), ["a", "b"], ["x", "y"], [("a", "c")]), 'no row "c"'),
         (lambda: plots.name_map(a_map(), ["one"] * 3, ["kind"] * 12), "names on a map"),

@@ -31,7 +31,8 @@ METHODS = {
 }  # fmt: skip
 HALO = withStroke(linewidth=3, foreground="white")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
-MOST = len(COLOURS) + 1  # of what `looks` tells apart by colour and by mark
+MORE = (("black", "p"), ("#882255", "*"))  # colours and marks of an eighth and a ninth
+MOST = len(COLOURS) + len(MORE)  # of what `looks` tells apart by colour and by mark
 STYLE = {
     "axes.edgecolor": "0.3", "axes.facecolor": "white", "axes.grid": False, "axes.labelcolor": "black",
     "axes.prop_cycle": mpl.cycler(color=COLOURS), "axes.spines.right": False, "axes.spines.top": False,
@@ -67,20 +68,21 @@ def new_axes(size: tuple[float, float]) -> Axes:
 def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Colours and marks of series, as seaborn takes them: `palette` and `markers`, each {name: its own}.
 
-    A series that begins with a method's name, such as "alignment, paraphrased", has the method's colour; others have
-    those of `COLOURS`, and black, that no method here has.
+    A series that begins with a method's name, such as "alignment, synonyms", has the method's colour; others have
+    those of `COLOURS` and `MORE`, that no method here has.
     """
     names = list(dict.fromkeys(names))
+    more_colours, more_marks = zip(*MORE, strict=True)
     palette = {}
     for name in names:
         of_method = [method for method in METHODS if name.replace("–", "-").startswith(method)]
         if of_method:
             palette[name] = METHODS[max(of_method, key=len)]
-    free = cycle([colour for colour in (*COLOURS, "black") if colour not in palette.values()])
+    free = cycle([colour for colour in (*COLOURS, *more_colours) if colour not in palette.values()])
     for name in names:
         if name not in palette:
             palette[name] = next(free)
-    return {"palette": palette, "markers": dict(zip(names, cycle((*MARKS, "p")), strict=False))}
+    return {"palette": palette, "markers": dict(zip(names, cycle((*MARKS, *more_marks)), strict=False))}
 
 
 def as_given(table: pd.DataFrame) -> pd.DataFrame:

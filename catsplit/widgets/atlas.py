@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from catsplit.errors import CatsplitError
 from catsplit.plots.heatmaps import confusion
 from catsplit.plots.maps import bare
-from catsplit.plots.style import COLOURS, MARKS, styled
+from catsplit.plots.style import COLOURS, MORE, styled
 from catsplit.widgets.atlasdata import STATES, Panel
 from catsplit.widgets.atlasscript import SCRIPT
 from catsplit.widgets.page import Interactive, bokeh_view
@@ -27,16 +27,23 @@ from catsplit.widgets.page import Interactive, bokeh_view
 if TYPE_CHECKING:
     from bokeh.models import CustomJS, LayoutDOM
 
-MOST = 5  # subcategories that have a mark and a colour of their own
-SHAPES = dict(zip(MARKS, ("circle", "square", "triangle", "diamond", "inverted_triangle", "plus", "x"), strict=True))
-SIGNS = dict(zip(MARKS, "●■▲◆▼✚✖", strict=True))
+# Marks as matplotlib, Bokeh and a text call them; all of them can be hollow.
+SHAPES = {
+    "o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle", "h": "hex", "*": "star",
+    "p": "square_pin", "8": "circle_dot", "P": "plus",
+}  # fmt: skip
+*MARKS, REST = SHAPES
+SIGNS = dict(zip(SHAPES, "●■▲◆▼⬢★✦◉✚", strict=True))
+*HUES, GREY = (*COLOURS[:6], *(colour for colour, _ in MORE), "#332288", COLOURS[6])
+MOST = len(MARKS)  # subcategories that have a mark and a colour of their own
 COARSE = COLOURS[3]
+CROWDED = 5  # columns of a matrix from which on their names stand upright, and percentages are left out
 
 
 def colours(panel: Panel, state: str) -> list[str]:
     """A colour for each column of the confusion matrix: one of its own for the coarse name, grey for anything else."""
-    own = (COARSE,) if state == "before" else COLOURS[: len(panel.split.modifiers)]
-    return [*own, COLOURS[6]]
+    own = (COARSE,) if state == "before" else HUES[: len(panel.split.modifiers)]
+    return [*own, GREY]
 
 
 def looks(panel: Panel, state: str) -> pd.DataFrame:
@@ -51,7 +58,7 @@ def looks(panel: Panel, state: str) -> pd.DataFrame:
 
 def marks(panel: Panel) -> list[str]:
     """A mark for each line of the confusion matrix."""
-    return [*MARKS[: len(panel.split.modifiers)], MARKS[5]]
+    return [*MARKS[: len(panel.split.modifiers)], REST]
 
 
 def document(panel: Panel) -> dict:
@@ -101,7 +108,8 @@ def split_map(panel: Panel) -> np.ndarray:
     Returns:
         The axes (2, 2).
     """
-    figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.6), width_ratios=(1.15, 1))
+    more = max(len(panel.split.modifiers) - 3, 0)
+    figure, axes = plt.subplots(2, 2, figsize=(9.6 + 1.6 * more, 8.6 + 0.9 * more), width_ratios=(1.15, 1 + 0.1 * more))
     for state, (ax, beside) in zip(STATES, axes, strict=True):
         for mark, some in looks(panel, state).groupby("shape"):
             ax.scatter("x", "y", 50, "fill", data=some, marker=mark, edgecolors=some["line"], linewidths=1.5)
@@ -123,14 +131,17 @@ def _key(mark: str, color: str = "black", **look: str) -> Line2D:
 
 def _state(panel: Panel, state: str) -> dict:
     counts = panel.counts(state)
-    lines, columns = ([textwrap.fill(name, 11) for name in names] for names in (counts.index, counts.columns))
+    crowded = len(counts.columns) >= CROWDED
+    lines = [textwrap.fill(name, 16) for name in counts.index]
+    columns = [textwrap.fill(name, 24 if crowded else 11) for name in counts.columns]
     grid, cells = [], [["", "every clip"]]
     for (a, b), count in np.ndenumerate(counts):
         share = count / max(counts.iloc[a].sum(), 1)
-        fits = a < len(panel.split.modifiers) and b == (a if state == "after" else 0)
+        right = " ✓" if a < len(panel.split.modifiers) and b == (a if state == "after" else 0) else ""
+        text = f"{count}\n{right.strip()}" if crowded else f"{count}{right}\n{100 * share:.0f} %"
         grid.append({
             "x": columns[b], "y": lines[a], "cell": f"{a},{b}", "edge": 0,
-            "text": f"{count}{' ✓' if fits else ''}\n{100 * share:.0f} %", "ink": "white" if share > 0.6 else "black",
+            "text": text, "ink": "white" if share > 0.6 else "black",
             "fill": mpl.colors.to_hex(mpl.colormaps["Blues"](0.9 * share)),
         })  # fmt: skip
         if count:
@@ -139,6 +150,7 @@ def _state(panel: Panel, state: str) -> dict:
         "points": looks(panel, state).round(3).replace({"shape": SHAPES}).to_dict("list"),
         "grid": pd.DataFrame(grid).to_dict("list"), "cells": cells,
         "lines": lines[::-1], "columns": columns, "legend": _legend(counts, marks(panel), colours(panel, state)),
+        "upright": crowded, "height": 40 * len(lines) + (180 if crowded else 90),
     }  # fmt: skip
 
 
@@ -189,7 +201,7 @@ def _layout(splits: list[dict]) -> tuple["LayoutDOM", "CustomJS"]:
     )  # fmt: skip
     place.scatter("x", "y", source=ring, marker="circle", size=24, line_color="#E69F00", line_width=3, fill_color=None)
     matrix = figure(
-        height=250, x_range=state["columns"], y_range=state["lines"], tools="tap", toolbar_location=None,
+        height=state["height"], x_range=state["columns"], y_range=state["lines"], tools="tap", toolbar_location=None,
         x_axis_label="answered", y_axis_label="shown", outline_line_color=None,
         html_attributes={"role": "img", "aria-label": "Confusion matrix"}, **wide,
     )  # fmt: skip
@@ -204,7 +216,7 @@ def _layout(splits: list[dict]) -> tuple["LayoutDOM", "CustomJS"]:
 
     models = {"points": points, "grid": grid, "ring": ring, "category": category, "when": when, "cell": cell,
               "clip": clip, "every": every, "legend": legend, "note": note, "panel": panel, "chosen": chosen,
-              "matrix": matrix}  # fmt: skip
+              "matrix": matrix, "axis": matrix.xaxis[0]}  # fmt: skip
     act = CustomJS(args={**models, "text": json.dumps(splits, ensure_ascii=False)}, code=SCRIPT)
     for widget, name in ((category, "value"), (when, "active"), (cell, "value"), (clip, "value")):
         widget.js_on_change(name, act)

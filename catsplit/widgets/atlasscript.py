@@ -22,6 +22,8 @@ const draw = () => {
   grid.selected.indices = [];
   matrix.x_range.factors = state.columns;
   matrix.y_range.factors = state.lines;
+  matrix.height = state.height;
+  axis.major_label_orientation = state.upright ? "vertical" : "horizontal";
   grid.data = {...state.grid};
   points.data = {...state.points};
   legend.text = state.legend;

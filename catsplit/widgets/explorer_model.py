@@ -161,7 +161,7 @@ class Model:
         return named(self.head, {word: known[choice.coarse] for word, known in self.known.items()}, choice.names)
 
     def clips(self, coarse: str) -> tuple[str, ...]:
-        """Clips to look at: two or three of each subcategory, and the two untouched ones that are nearest to coarse."""
+        """Clips to look at: up to three of each subcategory, and the two untouched ones that are nearest to coarse."""
         return tuple(self.setting.features.paths[i] for i in self._places(coarse))
 
     def _copies(self, choice: Choice) -> list[Choice]:

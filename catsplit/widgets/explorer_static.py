@@ -16,7 +16,7 @@ SHOTS = (0, 1, 5)
 NAME = (
     "Split explorer: choose a category, how its subcategories are named, a method, a strength and a number of clips to "
     "learn from. Tables then say where the new rows come from, what the split gains and costs beside a control, and "
-    "what is answered; eight clips show it."
+    "what is answered; some clips show it."
 )
 STYLE = """<style>
 .split-choices {display: flex; flex-wrap: wrap; gap: .8em; margin-bottom: .8em}
@@ -45,17 +45,24 @@ show();
 }"""
 
 
-def static_explorer(model: Model, strengths: Sequence[float] = STRENGTHS, shots: Sequence[int] = SHOTS) -> Interactive:
+def static_explorer(
+    model: Model,
+    strengths: Sequence[float] = STRENGTHS,
+    shots: Sequence[int] = SHOTS,
+    wordings: Sequence[str] | None = None,
+) -> Interactive:
     """The explorer with all splits of the model's part made beforehand.
 
     Args:
         strengths, shots: what can be chosen; each category, wording and method is combined with all of them.
+        wordings: some of the benchmark's, the first of which is shown first; all, if not given.
     """
+    wordings = tuple(wordings or model.known)
     lines: dict[str, int] = {}
     choices = [
         [[lines.setdefault(line, len(lines)) for line in part.split("\n")] for part in parts]
         for coarse in model.categories
-        for parts in _views(model, coarse, strengths, shots)
+        for parts in _views(model, coarse, strengths, shots, wordings)
     ]
     data = {"strengths": [f"{strength:g}" for strength in strengths], "lines": list(lines), "choices": choices}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -63,7 +70,7 @@ def static_explorer(model: Model, strengths: Sequence[float] = STRENGTHS, shots:
     middle = list(strengths).index(1.0) if 1.0 in strengths else 0
     controls = [
         _listed("Category", model.categories, model.categories[0]),
-        _listed("Names", tuple(model.known), tuple(model.known)[-1]),
+        _listed("Names", wordings, wordings[0]),
         _listed("Method", METHODS, "retrieval"),
         f'<label>Strength: <b></b><input type="range" aria-label="Strength" max="{len(strengths) - 1}" '
         f'value="{middle}"></label>',
@@ -79,10 +86,12 @@ def static_explorer(model: Model, strengths: Sequence[float] = STRENGTHS, shots:
     return Interactive(NAME, inside, SCRIPT.replace("VIEW", name).replace("DATA", text))
 
 
-def _views(model: Model, coarse: str, strengths: Sequence[float], shots: Sequence[int]) -> Iterator[list[str]]:
+def _views(
+    model: Model, coarse: str, strengths: Sequence[float], shots: Sequence[int], wordings: Sequence[str]
+) -> Iterator[list[str]]:
     """The parts of the view of all choices of a category, those of the last control first; clips by turns."""
     films = model.films(coarse)
-    names = [known[coarse].subcategories for known in model.known.values()]
+    names = [model.known[wording][coarse].subcategories for wording in wordings]
     choices = [Choice(coarse, *rest) for rest in product(names, METHODS, strengths, shots)]
     results = model.results(choices)
     for i, result in enumerate(results):
