@@ -327,6 +327,23 @@ def test_the_page_without_a_kernel_shows_what_the_live_one_shows(made, model):
     assert data["strengths"] == ["0", "0.5", "1"]
 
 
+def test_the_page_without_a_kernel_says_what_a_method_cannot_do(made, monkeypatch):
+    def lacking(setting, split, seed):
+        raise CatsplitError("The largest group is <too> small.")
+
+    monkeypatch.setitem(ZERO_SHOT, "retrieval, coherent", lacking)
+    view = static_explorer(model_of(made), strengths=(0.0, 1.0), shots=(0,), wordings=("other",))
+    data = json.loads(re.search(r"data = (\{.*\});\n", view.script).group(1))
+    count, at = len(METHODS) * 2, METHODS.index("retrieval, coherent") * 2
+    assert len(data["choices"]) == 2 * count
+    for number, parts in enumerate(data["choices"]):
+        text = data["lines"][parts[0][0]]
+        lacks = number % count in (at, at + 1)
+        assert ("The largest group is &lt;too&gt; small." in text) is (len(parts) == 1) is lacks
+    assert "<option selected>other</option>" in view.html
+    assert "<option>exact</option>" not in view.html
+
+
 def test_the_curve_goes_through_the_rates_and_marks_the_chosen_strength(model):
     results = [model.result(Choice("Pushing", EXACT, strength=strength)) for strength in (0.5, 1.0, 2.0)]
     drawn = explorer_html.curve(results, 1)

@@ -51,16 +51,14 @@ def test_labels_with_a_concept_in_common_are_a_group(labels, groups):
 
 
 @pytest.mark.parametrize("part", "AB")
-def test_the_groups_of_stage_split_are_found_again(part):
-    """All of part A; in B one label is a coarse category, and looks like a kind of another."""
+def test_most_groups_of_stage_split_are_found_again(part):
+    """None is mixed, and few are missed, or found without one that an adverb sets apart from its siblings."""
     labels = stage.taxonomy().label_space(part)
     found = sets(propose_groups(labels).values())
     true = sets(group for group in stage.taxonomy().untouched_groups(part).values() if len(group) > 1)
-    assert {"A": (set(), set()), "B": (
-        {frozenset({"Taking something in a lift upwards", "Taking something in a lift downwards",
-                    "Taking something out of a box"})},
-        {frozenset({"Taking something in a lift upwards", "Taking something in a lift downwards"})},
-    )}[part] == (found - true, true - found)  # fmt: skip
+    assert pairs(found) <= pairs(true)
+    assert len(pairs(found)) > 0.85 * len(pairs(true))
+    assert len(found & true) >= 0.85 * len(true)
 
 
 def groups_of(request, name):

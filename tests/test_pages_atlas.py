@@ -102,7 +102,7 @@ def test_the_switch_changes_answers_and_columns(tab: Page, view: Locator):
 
 def test_another_category_brings_its_own_clips(tab: Page, view: Locator):
     select = listed(view, "Category")
-    assert len(choices(select)) == 18
+    assert len(choices(select)) == 27
     press(tab, select, "ArrowDown")
     view.get_by_role("img", name=re.compile("Rolling something from")).wait_for()
     assert all("Rolling" in name for name in choices(listed(view, "Clip"))[:30])

@@ -72,10 +72,12 @@ def explained(tips: Mapping[str, str]) -> str:
 
 def message(text: str) -> str:
     """An error that leaves the last result where it is."""
-    return (
-        f'<div class="split-explorer"><div class="error" role="alert">{html.escape(text)} '
-        "What is shown below is the last split that could be made.</div></div>"
-    )
+    return refused(f"{text} What is shown below is the last split that could be made.", "alert")
+
+
+def refused(text: str, role: str = "status") -> str:
+    """Why a split can't be made."""
+    return f'<div class="split-explorer"><div class="error" role="{role}">{html.escape(text)}</div></div>'
 
 
 def answered(answer: Answer) -> str:

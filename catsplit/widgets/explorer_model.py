@@ -152,6 +152,14 @@ class Model:
             found.append(replace(self._made[_plain(choice)], choice=choice, control=control))
         return found
 
+    def problem(self, choice: Choice) -> str:
+        """Why a method can't make rows for these names, or nothing: a group must have as many, if it is to lend all."""
+        try:
+            self._begun(choice)
+        except CatsplitError as error:
+            return str(error)
+        return ""
+
     def rows(self, choice: Choice) -> Rows:
         """The new rows of a choice."""
         return self._learned([_plain(choice)])[0]

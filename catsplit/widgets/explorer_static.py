@@ -4,6 +4,7 @@ import hashlib
 import html
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 from catsplit.gallery import clips_that_stop
@@ -23,6 +24,7 @@ STYLE = """<style>
 .split-choices label {flex: 1 1 11em; max-width: 16em; font-size: 13px; color: black}
 .split-choices select, .split-choices input {width: 100%; height: 2.3em; margin: .2em 0 0; padding: 0 .4em;
  font: inherit; box-sizing: border-box}
+.grid figure:has(div:empty) {display: none}
 </style>"""
 # The parts of a choice are lists of numbers of lines. A clip that stays is left alone, or it would start anew.
 SCRIPT = """{
@@ -90,19 +92,27 @@ def _views(
     model: Model, coarse: str, strengths: Sequence[float], shots: Sequence[int], wordings: Sequence[str]
 ) -> Iterator[list[str]]:
     """The parts of the view of all choices of a category, those of the last control first; clips by turns."""
-    films = model.films(coarse)
+    films, each = model.films(coarse), [*product(strengths, shots)]
     names = [model.known[wording][coarse].subcategories for wording in wordings]
-    choices = [Choice(coarse, *rest) for rest in product(names, METHODS, strengths, shots)]
+    begun = [Choice(coarse, *rest) for rest in product(names, METHODS)]
+    problems = [model.problem(choice) for choice in begun]
+    choices = [
+        replace(choice, strength=strength, shots=count)
+        for choice, problem in zip(begun, problems, strict=True) if not problem for strength, count in each
+    ]  # fmt: skip
     results = model.results(choices)
-    for i, result in enumerate(results):
-        at = i // len(shots) % len(strengths)
-        first = i - at * len(shots)
-        over = results[first : first + len(strengths) * len(shots) : len(shots)]
-        clips = [
-            part for film, answer in zip(films, result.answers, strict=True)
-            for part in (film.html(answer.shows), shown.answered(answer))
-        ]  # fmt: skip
-        yield [*shown.parts(result).values(), shown.curve(over, at), *clips]
+    for problem in problems:
+        if problem:
+            yield from [[shown.refused(problem)]] * len(each)
+            continue
+        mine, results = results[: len(each)], results[len(each) :]
+        for i, result in enumerate(mine):
+            clips = [
+                part for film, answer in zip(films, result.answers, strict=True)
+                for part in (film.html(answer.shows), shown.answered(answer))
+            ]  # fmt: skip
+            over = mine[i % len(shots) :: len(shots)]
+            yield [*shown.parts(result).values(), shown.curve(over, i // len(shots)), *clips]
 
 
 def _listed(name: str, values: Sequence, chosen: object) -> str:
