@@ -78,12 +78,12 @@ def test_it_runs_ten_seconds_and_stands_still_at_its_end_where_less_motion_is_wa
 
 def test_names_are_those_of_the_head_before_and_after(source):
     words = {"".join(one.itertext()) for one in ET.fromstring(source).iter(f"{SVG}text")}
-    labels, split = stage.head("A").labels, stage.load("A").split("Pushing something")
+    labels, split = stage.head("A").labels, stage.load("A").split("Rolling something")
     ways = [name for name in words if name.startswith("from ")]
     assert sorted(ways) == sorted(split.modifiers)
     groups = [name for name in words if f"{name} {ways[0]}" in {*labels, *split.subcategories}]
     assert len(groups) == 2
-    assert "Pushing something" in groups
+    assert "Rolling something" in groups
     for group in groups:
         assert {f"{group} {way}" for way in ways} <= {*labels, *split.subcategories}
     others = {"Waving a hand", "Flashing a light"}

@@ -110,7 +110,7 @@ def tree(tmp_path: Path) -> Path:
     """A made-up workshop, unpacked: small, and with preflight.py and its manifest as in the real one."""
     root = tmp_path / "unpacked"
     for name, content in {
-        "notebooks/01-a.ipynb": "{}", "book/index.html": "<p>", "cache/stage-split-1/videos/val-00-000.mp4": "clip",
+        "notebooks/01-a.ipynb": "{}", "book/index.html": "<p>", "cache/stage-split-2/videos/val-000-000.mp4": "clip",
         "cache/features/abc/features.npy": "numbers", "catsplit-0.1.0-py3-none-any.whl": "wheel",
     }.items():  # fmt: skip
         path = root / name
@@ -166,7 +166,7 @@ def by_name(root: Path) -> dict[str, tuple]:
 @pytest.mark.parametrize(
     ("name", "which"),
     [("cache/features/abc/features.npy", "clips and features"), ("book/index.html", "the rest"),
-     ("cache/stage-split-1/videos/val-00-000.mp4", "clips and features")],
+     ("cache/stage-split-2/videos/val-000-000.mp4", "clips and features")],
 )  # fmt: skip
 @pytest.mark.parametrize("harm", ["missing", "changed"])
 def test_a_file_that_is_missing_or_changed_is_named_with_what_to_do(

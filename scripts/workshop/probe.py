@@ -41,7 +41,7 @@ def clip():
     from catsplit.video import read_frames
 
     clips = sorted(cache_dir().glob("stage-split-*/videos/val-*.mp4"))
-    assert clips, "there are no clips in cache/stage-split-1/videos"
+    assert clips, "there are no clips in cache/stage-split-*/videos"
     return f"{clips[0].name} has {len(read_frames(clips[0], 80))} frames"
 
 
