@@ -15,7 +15,7 @@ from catsplit.tables import published
 SYNTHETIC = (
     "**Stage-Split is synthetic.** Its clips are rendered and its networks are small: these figures show how the "
     "method works and where it breaks, not how well it does on filmed video, and can't be held against published ones. "
-    "Its vision–language model was trained on frames and labels of every subcategory, in both wordings, which flatters "
+    "Its vision–language model was trained on frames and labels of every subcategory, in all wordings, which flatters "
     "that baseline; and it sees single frames, so that motion is beyond it: read it by type of split."
 )
 READING = (
