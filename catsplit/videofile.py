@@ -44,10 +44,14 @@ class VideoFile:
             # decord numbers what an edit list hides, and fills up with the frame before where its seeking fails, as
             # in streams without an index; PyAV, which decodes all up to the last one wanted, does neither.
             self._reader = decord.VideoReader(str(path), num_threads=1, fault_tol=1) if exact else None
-        except (RuntimeError, AssertionError, DECORDError, av.FFmpegError, IndexError) as error:
+        except ClipError:
+            raise
+        except (RuntimeError, AssertionError, DECORDError, av.FFmpegError, IndexError, ValueError) as error:
             if "broken metadata" not in str(error):
                 raise ClipError(f"{path} can't be opened: it is no video, or damaged.") from error
             self._reader = None  # so it calls a WebM of a single frame
+        if self._reader is None and not self._count:
+            raise ClipError(f"{path} can't be opened: it is no video, or damaged.")
         if seconds is None or self._reader is None:
             return
         end, rate = float(self._reader.get_frame_timestamp(len(self) - 1)[1]), self._reader.get_avg_fps()
@@ -60,7 +64,7 @@ class VideoFile:
     def _look(self) -> tuple[float | None, bool]:
         """How long the pictures last, where a header tells that, and whether decord gives what a player shows."""
         # Without decoders it is opened in a hundredth of the time that reading the clip takes; with them, in a tenth.
-        with av.open(str(self.path), options={"codec_whitelist": "none"}) as container:
+        with av.open(str(self.path), options={"codec_whitelist": "none"}, metadata_errors="replace") as container:
             kinds, stream = container.format.name.split(","), container.streams.video[0]
             if "matroska" not in kinds:
                 return None, "mp4" in kinds and not any(entry.is_discard for entry in stream.index_entries)
@@ -106,18 +110,22 @@ class VideoFile:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All frames by PyAV, which is slower and reads what decord can't."""
+        count = 0
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path), metadata_errors="replace") as container:
                 stream = container.streams.video[0]
                 stream.codec_context.thread_count = 1
                 for packet in container.demux(stream):
                     if packet.is_corrupt:
                         raise ClipError(f"{self.path} is damaged: a part of its pictures is lost.")
-                    yield from packet.decode()
+                    for frame in packet.decode():
+                        count += 1
+                        yield frame
+        except ClipError:
+            raise
         except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, ClipError):
-                raise
-            raise ClipError(f"{self.path} is damaged: a frame can't be decoded.") from error
+            what = "is damaged: a frame can't be decoded" if count else "can't be opened: it is no video, or damaged"
+            raise ClipError(f"{self.path} {what}.") from error
 
 
 def check_whole(path: Path) -> bool:

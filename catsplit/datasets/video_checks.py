@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from catsplit.datasets.clipindex import ClipIndex, stem
@@ -18,8 +17,8 @@ from catsplit.datasets.layout import SETS
 from catsplit.datasets.report import Report
 from catsplit.errors import BenchmarkError, ClipError, repeated
 from catsplit.paths import cache_dir, read_json, write_json
-from catsplit.video import PRESETS, Sampling, fill_views, read_views
-from catsplit.videofile import check_whole
+from catsplit.video import PRESETS, Sampling, read_views
+from catsplit.videofile import VideoFile, check_whole
 
 _BATCH = 1024  # clips: what a deep check that was stopped has to decode again at most
 _SHOWN = 10  # clips of a kind that are named
@@ -204,7 +203,8 @@ def _reason(path: str, sampling: Sampling | None) -> str | int | None:
     """Why a video can't be read, or how many frames it has, if some are repeated, or None."""
     try:
         if sampling is not None:
-            count = fill_views(path, sampling, np.empty(sampling.shape, np.uint8))
+            read_views(path, sampling)
+            count = len(VideoFile(path))
             return count if count < sampling.frames else None
         if not check_whole(Path(path)):
             read_views(path, _GLANCE)
