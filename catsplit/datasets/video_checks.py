@@ -202,11 +202,12 @@ def _noted(note: Path | None) -> dict[str, str | int] | None:
 def _reason(path: str, sampling: Sampling | None) -> str | int | None:
     """Why a video can't be read, or how many frames it has, if some are repeated, or None."""
     try:
+        known = check_whole(Path(path))
         if sampling is not None:
             read_views(path, sampling)
             count = len(VideoFile(path))
             return count if count < sampling.frames else None
-        if not check_whole(Path(path)):
+        if not known:
             read_views(path, _GLANCE)
     except ClipError as error:
         return str(error)
