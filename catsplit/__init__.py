@@ -1,6 +1,11 @@
 """Category splitting: refine one coarse category of a trained video classifier by editing its linear head."""
 
+import os
 from typing import TYPE_CHECKING
+
+# Threads that wait in a spin take the processor from those they wait for, as soon as anything else is running: the
+# first command took 50 s of processor time and not 8. It has a say only before PyTorch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from catsplit.setting import Setting

@@ -18,6 +18,7 @@ from catsplit.head import Head, Rows
 from catsplit.modifiers import Split, check_groups, new_rows
 from catsplit.recipe import Descent, Progress, Recipe
 from catsplit.text import Encode, embed
+from catsplit.threads import one_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,7 @@ def pairs(head: Head, groups: Mapping[str, Sequence[str]], modifiers: Mapping[st
     return [text for text, _ in found], torch.stack([vector for _, vector in found])
 
 
+@one_thread()
 def fit(
     head: Head,
     groups: Mapping[str, Sequence[str]],

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 class CatsplitError(ValueError):
     """Bad input to catsplit. Every error of the package derives from it, so one `except` catches them all."""
 
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())  # the name of a clip or label may hold any character
+
 
 class ClipError(CatsplitError):
     """A video file that can't be read as a clip of the length that the sampling needs."""

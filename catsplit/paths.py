@@ -114,7 +114,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(read_text(path), object_pairs_hook=_without_repeats)
     except OSError as error:
         raise BenchmarkError(f"Can't read {path} ({reason(error)}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchmarkError(f"{path} isn't valid JSON: {error}.") from error
     if not isinstance(value, dict):
         raise BenchmarkError(f"{path} holds a JSON {type(value).__name__} where an object {{…}} was expected.")

@@ -107,7 +107,7 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CatsplitError(f"Can't read the setting {file} ({reason(error)}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CatsplitError(f"{file} isn't valid TOML: {error}.") from error
 
 

