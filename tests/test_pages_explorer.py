@@ -62,7 +62,7 @@ def choose(view: Locator, coarse: str, wording: str, method: str, strength: floa
     [
         FIRST, ("Dropping something", "exact", "alignment", 4.0, 0),
         ("Stacking things", "known", "ridge", 0.5, 5), ("Squeezing something", "exact", "random entries", 0.5, 0),
-        ("Blowing on something", "known", "retrieval, coherent", 2.0, 1),
+        ("Blowing on something", "known", "retrieval, coherent", 2.0, 5),
     ],
     ids=lambda choice: "-".join(map(str, choice)),
 )  # fmt: skip

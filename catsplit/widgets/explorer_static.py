@@ -13,7 +13,7 @@ from catsplit.widgets.explorer_model import METHODS, Choice, Model
 from catsplit.widgets.page import Interactive
 
 STRENGTHS = (0.0, 0.5, 1.0, 2.0, 4.0)
-SHOTS = (0, 1, 5)
+SHOTS = (0, 5)
 NAME = (
     "Split explorer: choose a category, how its subcategories are named, a method, a strength and a number of clips to "
     "learn from. Tables then say where the new rows come from, what the split gains and costs beside a control, and "
