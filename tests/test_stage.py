@@ -301,15 +301,13 @@ def test_shuffled_frames_do_not_tell_motion(part):
     ]
     names = [name for label in motion for name in clips_of(label, render.CLIPS["val"])]
     stage.prepare(names, progress=False)
-    found = evidence.shuffled(
-        stage.classifier(part),
-        checkpoints.decode(names),
-        [render.label_index(n) for n in names],
-        checkpoints.columns(part),
-    )
+    network, clips, places = stage.classifier(part), checkpoints.decode(names), [render.label_index(n) for n in names]
+    # Sixty clips show interactions: one random order of each tells chance from chance + 10 too seldom.
+    draws = [evidence.shuffled(network, clips, places, checkpoints.columns(part), seed) for seed in range(5)]
     for kind in stage.MOTION_KINDS:
-        assert found["in order"][kind]["accuracy"] >= 75, "the classifier should see motion"
-        assert found["shuffled"][kind]["accuracy"] <= found["shuffled"][kind]["chance"] + 10
+        assert draws[0]["in order"][kind]["accuracy"] >= 75, "the classifier should see motion"
+        shuffled = np.mean([found["shuffled"][kind]["accuracy"] for found in draws])
+        assert shuffled <= draws[0]["shuffled"][kind]["chance"] + 10
 
 
 @pytest.mark.parametrize("part", PARTS)
