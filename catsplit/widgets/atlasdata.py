@@ -51,8 +51,8 @@ class Panel:
         return (self.clips["shows"] != OTHER).to_numpy()
 
     def first(self, each: int) -> "Panel":
-        """The same with the first clips of each subcategory, and all of other categories; it needs a new map."""
-        kept = ~self.own() | (self.clips.groupby("shows", observed=True).cumcount() < each)
+        """The same with the first clips of each subcategory, and as many of other categories; it needs a new map."""
+        kept = self.clips.groupby("shows", observed=True).cumcount() < each
         return replace(
             self, clips=self.clips[kept].reset_index(drop=True), vectors=self.vectors[kept], map=None, films=()
         )
