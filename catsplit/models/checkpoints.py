@@ -43,8 +43,6 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         CatsplitError: a weight is missing, unknown, of another shape or a whole number; the message names those.
     """
-    if not any(key.startswith("head.") for key in weights):
-        raise CatsplitError(f"{path} is a pretrained model, which has to be fine-tuned first.")
     if whole := [key for key, weight in weights.items() if not weight.is_floating_point()]:
         raise CatsplitError(f"{path} is quantised, {whole[0]} is whole numbers: give the weights from before that.")
     try:

@@ -69,6 +69,8 @@ def load_checkpoint(
         labels, positions=positions, width=width, depth=depth, heads=heads, tubelet=tubelet, patch=patch,
         frames=frames, image_size=image_size,
     )  # fmt: skip
+    if not any(key.startswith("head.") for key in weights):
+        raise CatsplitError(f"{path} is a pretrained model, which has to be fine-tuned first.")
     checkpoints.fill(model, weights, path)
     head, model.classifier = Head.from_linear(model.classifier, labels), nn.Identity()
     module, name = PlainAnswer(model), name or path.name
