@@ -151,12 +151,12 @@ def test_one_shot_lines_are_by_what_learns_and_what_it_began_with(results):
     assert set(table["learns"]) == {"new rows", "whole head", WHOLE_MODEL, ALL_THE_DATA}
 
 
-def test_types_of_split_keep_unknown_modifiers_apart_and_say_what_chance_is(results):
+def test_types_of_split_keep_those_without_a_known_word_apart_and_say_what_chance_is(results):
     table = tables.by_kind(results)
     kinds = {}
     for line in results.to_dict("records"):
         if line["kind"]:
-            unknown = ", unknown modifiers" if line["known"] == 0 else ""
+            unknown = ", no known words" if line["known"] == 0 else ""
             kinds.setdefault(line["kind"] + unknown, {})[line["part"], line["coarse"]] = 100 / line["k"]
     assert set(table["kind"]) == set(kinds)
     for line in table.to_dict("records"):

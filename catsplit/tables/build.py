@@ -101,13 +101,13 @@ def one_shot(results: pd.DataFrame, shots: int = 1) -> pd.DataFrame:
 def by_kind(results: pd.DataFrame, methods: Sequence[str] = COMPARED_BY_KIND) -> pd.DataFrame:
     """Zero-shot figures by type of split, all parts together; the intervals are over few splits, so see `splits`.
 
-    Kinds whose modifiers no donor has, in any part of the label space, are kept apart. `chance` is the mean of 1/k.
+    Splits of which the dictionary holds no modifier word for word are kept apart. `chance` is the mean of 1/k.
     """
     lines = _main_encoder(results)
     lines = lines[lines["method"].isin(methods) & (lines["kind"] != "")]
-    novel = (lines["known"] == 0).map({True: ", unknown modifiers", False: ""})
+    unknown = (lines["known"] == 0).map({True: ", no known words", False: ""})
     lines = lines.assign(
-        kind=lines["kind"] + novel,
+        kind=lines["kind"] + unknown,
         part=_swept_parts(lines),
         coarse=lines["coarse"] + ", " + lines["part"],  # a category that two parts split is two splits
         chance=1 / lines["k"],

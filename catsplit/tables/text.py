@@ -61,8 +61,8 @@ TABLES = {
         tables.by_kind,
         "By type of split",
         ("kind", "chance", "method"),
-        "Both parts together. With few splits of a type the intervals are rough. Unknown modifiers: no category of the "
-        "dictionary has them in any wording. Chance: among siblings, the mean of 1/k.",
+        "Both parts together. With few splits of a type the intervals are rough. No known words: the "
+        "dictionary holds none of their modifiers word for word. Chance: among siblings, the mean of 1/k.",
     ),
     "differences": Table(
         tables.differences,
