@@ -9,6 +9,7 @@ from madeup import encode, world
 from matplotlib import pyplot as plt
 
 from catsplit import results as results_file
+from catsplit import stage
 from catsplit.errors import CatsplitError
 from catsplit.lowshot import Recipe
 from catsplit.methods import ABLATED, ALL_THE_DATA, COMPARED, ORACLE, WHOLE_MODEL
@@ -288,4 +289,4 @@ def test_the_tables_in_the_repository_are_those_of_its_results(root):
     assert (folder / "tables.md").read_text(encoding="utf-8") == tabletext.markdown(found, figures=pictures)
     assert set(found["seed"]) == {0, 1, 2}
     assert set(found["part"]) == {"A", "B"}
-    assert set(found["wording"]) == {"exact", "paraphrased"}
+    assert set(found["wording"]) == set(stage.WORDINGS)
