@@ -70,7 +70,8 @@ def test_the_page_shows_what_the_package_computes(view: Locator, tab: Page, mode
     choose(view, *choice)
     assert f"“{choice[0]}” by {choice[2]}, strength {choice[3]:g}" in view.get_by_role("status").inner_text()
     seen = shown(view)
-    assert seen[:4] + seen[6::2] == expected(tab, model, *choice)
+    answers = [answer for answer in seen[6::2] if answer]  # others have room for more subcategories
+    assert seen[:4] + answers == expected(tab, model, *choice)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import warnings
 from types import SimpleNamespace
 
 import contrastive
+import evidence
 import numpy as np
 import open_clip
 import pytest
@@ -153,8 +154,8 @@ def words():
     return captions.Words.of(all_texts())
 
 
-def test_captions_are_the_labels_in_both_wordings():
-    assert tuple(exact for exact, _ in captions.captions()) == render.fine_labels()
+def test_captions_are_the_labels_in_all_wordings():
+    assert tuple(texts[0] for texts in captions.captions()) == render.fine_labels()
     seen = set(all_texts())
     for part in stage.PARTS:
         assert set(stage.taxonomy().label_space(part)) - seen <= set(stage.taxonomy().groups)
@@ -288,7 +289,7 @@ def test_the_shipped_model_is_small_and_says_what_flatters_it():
     assert card["configuration"] == captions.CONFIG
     assert card["recipe"] == contrastive.RECIPE
     assert "CLIP has not" in card["flattered"]
-    assert card["training seconds"] <= 300
+    assert card["training seconds"] <= 15 * 60
 
 
 @pytest.mark.parametrize("wording", captions.WORDINGS)
@@ -298,19 +299,23 @@ def test_it_tells_states_but_no_motion(wording, view):
     for kind in stage.MOTION_KINDS:
         assert abs(kinds[kind]["accuracy"] - kinds[kind]["chance"]) <= 10, kind
     if view != "first frame":  # where nothing has happened yet
-        for kind in stage.STATE_KINDS:
+        undecided = {"intent"} if view == "middle frame" else set()  # what is lifted rises after the middle
+        for kind in set(stage.STATE_KINDS) - undecided:
             assert kinds[kind]["accuracy"] >= kinds[kind]["chance"] + 5, kind
 
 
 @pytest.mark.parametrize("wording", captions.WORDINGS)
 def test_the_way_from_files_to_scores_ends_at_the_card(wording):
     """Clips, texts and gate of the shipped models: accuracy among siblings is the card's, locality is 1."""
-    model, kinds = captions.load(), {}
+    model, labels = captions.load(), render.fine_labels()
+    said = [texts[captions.WORDINGS.index(wording)] for texts in captions.captions()]
     for part in stage.PARTS:
         benchmark, head = stage.load(part, wording), stage.head(part)
         features = stage.features(part, progress=False)
         frames = captions.frames(features.paths, progress=False)
         assert frames.paths == features.paths
+        places = torch.tensor([render.label_index(path) for path in features.paths])
+        cosines = F.normalize(torch.tensor(frames.features).mean(1), dim=1) @ F.normalize(model.texts(said), dim=1).T
         for split in benchmark.splits:
             targets = targets_of(
                 features.paths, benchmark.equivalent_set(split.coarse), benchmark.unrelated_set(split.coarse)
@@ -319,8 +324,12 @@ def test_the_way_from_files_to_scores_ends_at_the_card(wording):
             scores = vlm.gated(head, split, features.features, frames.features, texts, targets, scale=model.scale)
             assert scores.locality == 1.0
             assert scores.generality <= scores.siblings
-            kinds.setdefault(split.kind, []).append(100 * scores.siblings)
-    card = captions.card()["accuracy among siblings"][wording]["mean of 8 frames"]
-    assert {kind: np.mean(found) for kind, found in kinds.items()} == pytest.approx(
-        {kind: of["accuracy"] for kind, of in card.items()}, abs=1.0
-    )
+            own = torch.tensor([labels.index(fine) for fine in benchmark.taxonomy.groups[split.coarse]])
+            mine = torch.isin(places, own)
+            right = own[cosines[mine][:, own].argmax(1)] == places[mine]
+            assert scores.siblings == pytest.approx(right.float().mean().item())
+        found = evidence.sibling_accuracy(cosines, places, range(len(said)))
+        card = captions.card()["accuracy among siblings"][wording]["mean of 8 frames"]
+        assert {kind: of["accuracy"] for kind, of in found.items()} == pytest.approx(
+            {kind: of["accuracy"] for kind, of in card.items()}, abs=1.0
+        )
