@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from catsplit.stage import agents, bends, surfaces
+from catsplit.stage import agents, endings, motions, places, surfaces
 from catsplit.stage.plan import Look, Plan
 from catsplit.stage.scene import Scene
 
@@ -51,97 +51,97 @@ def _family(kind: str, family: str, *members: tuple[Callable[[Plan], None], str,
 _MODIFIERS = [
     *_family(
         "direction", "horizontal",
-        (bends.right, "from left to right", "from left to right", "towards the right-hand side", "right"),
-        (bends.left, "from right to left", "from right to left", "towards the left-hand side", "left"),
+        (motions.right, "from left to right", "from left to right", "towards the right-hand side", "right"),
+        (motions.left, "from right to left", "from right to left", "towards the left-hand side", "left"),
     ),
     *_family(
         "direction", "vertical",
-        (bends.up, "up", "upwards", "skywards", "rising"),
-        (bends.down, "down", "downwards", "groundwards", "sinking"),
+        (motions.up, "up", "upwards", "skywards", "rising"),
+        (motions.down, "down", "downwards", "groundwards", "sinking"),
     ),
     *_family(
         "direction", "depth",
-        (bends.near, "closer to the camera", "", "into the foreground", "near"),
-        (bends.far, "away from the camera", "", "into the background", "far"),
+        (motions.near, "closer to the camera", "", "into the foreground", "near"),
+        (motions.far, "away from the camera", "", "into the background", "far"),
     ),
     *_family(
         "direction", "rotation",
-        (bends.cw, "", "clockwise", "the way the hands of a clock go", "cw"),
-        (bends.ccw, "", "anticlockwise", "against the hands of a clock", "ccw"),
+        (motions.cw, "", "clockwise", "the way the hands of a clock go", "cw"),
+        (motions.ccw, "", "anticlockwise", "against the hands of a clock", "ccw"),
     ),
-    *_family("direction", "circling", (bends.circling, "in a circle", "round and round", "along a ring", "loop")),
+    *_family("direction", "circling", (motions.circling, "in a circle", "round and round", "along a ring", "loop")),
     *_family(
         "speed", "pace",
-        (bends.slow, "slowly", "at a gentle pace", "without haste", "slow"),
-        (bends.quick, "quickly", "in a hurry", "at high speed", "fast"),
-        (bends.hurried, "quickly", "in a hurry", "at high speed", "fast"),
+        (motions.slow, "slowly", "at a gentle pace", "without haste", "slow"),
+        (motions.quick, "quickly", "in a hurry", "at high speed", "fast"),
+        (motions.hurried, "quickly", "in a hurry", "at high speed", "fast"),
     ),
     *_family(
         "interaction", "meeting",
-        (bends.together, "closer to each other", "closer to each other", "until they meet", "meet"),
-        (bends.apart, "away from each other", "away from each other", "until they are far apart", "part"),
+        (motions.together, "closer to each other", "closer to each other", "until they meet", "meet"),
+        (motions.apart, "away from each other", "away from each other", "until they are far apart", "part"),
     ),
     *_family(
         "relation", "place",
-        (bends.onto, "onto something", "onto something", "on top of a thing", "on"),
-        (bends.beside, "next to something", "beside something else", "adjacent to a thing", "beside"),
-        (bends.behind, "behind something", "at the back of something", "to the rear of a thing", "behind"),
-        (bends.before, "in front of something", "", "before a thing", "before"),
-        (bends.into, "into something", "into something", "inside a container", "in"),
-        (bends.under, "underneath something", "under something", "beneath a thing", "below"),
-        (bends.between, "", "between something and something", "in the gap of two things", "amid"),
+        (places.onto, "onto something", "onto something", "on top of a thing", "on"),
+        (places.beside, "next to something", "beside something else", "adjacent to a thing", "beside"),
+        (places.behind, "behind something", "at the back of something", "to the rear of a thing", "behind"),
+        (places.before, "in front of something", "", "before a thing", "before"),
+        (places.into, "into something", "into something", "inside a container", "in"),
+        (places.under, "underneath something", "under something", "beneath a thing", "below"),
+        (places.between, "", "between something and something", "in the gap of two things", "amid"),
     ),
     *_family(
         "count", "number",
-        (bends.single, "just one", "a single one", "1 of them", "x1"),
-        (bends.two, "two of them", "a pair of them", "2 of them", "x2"),
-        (bends.several, "many of them", "a handful", "lots", "x4"),
+        (places.single, "just one", "a single one", "1 of them", "x1"),
+        (places.two, "two of them", "a pair of them", "2 of them", "x2"),
+        (places.several, "many of them", "a handful", "lots", "x4"),
     ),
     *_family(
         "count", "repetition",
-        (bends.once, "one time", "", "a single time", "1 time"),
-        (bends.often, "over and over", "again and again", "repeatedly", "4 times"),
+        (places.once, "one time", "", "a single time", "1 time"),
+        (places.often, "over and over", "again and again", "repeatedly", "4 times"),
     ),
     *_family(
         "completion", "amount",
-        (bends.wholly, "completely", "all the way", "in full", "100 %"),
-        (bends.partly, "halfway", "only some of it", "partially", "50 %"),
-        (bends.barely, "just a little bit", "barely at all", "hardly", "15 %"),
+        (endings.wholly, "completely", "all the way", "in full", "100 %"),
+        (endings.partly, "halfway", "only some of it", "partially", "50 %"),
+        (endings.barely, "just a little bit", "barely at all", "hardly", "15 %"),
     ),
     *_family(
         "outcome", "standing",
-        (bends.falls, "so that it falls over", "and it topples over", "making it tumble", "fallen"),
-        (bends.stays, "without it falling", "but it stays upright", "leaving it standing", "standing"),
+        (endings.falls, "so that it falls over", "and it topples over", "making it tumble", "fallen"),
+        (endings.stays, "without it falling", "but it stays upright", "leaving it standing", "standing"),
         (
-            bends.almost, "so that it almost falls off but doesn't", "so that it wobbles", "nearly overturning it",
+            endings.almost, "so that it almost falls off but doesn't", "so that it wobbles", "nearly overturning it",
             "shaky",
         ),
     ),
-    *_family("outcome", "whirl", (bends.spins, "so it spins", "so that it twirls round", "making it rotate", "spun")),
+    *_family("outcome", "whirl", (endings.spins, "so it spins", "so that it twirls round", "making it rotate", "spun")),
     *_family(
         "outcome", "return",
-        (bends.bounces, "and it bounces back", "so that it rebounds", "returning afterwards", "back"),
+        (endings.bounces, "and it bounces back", "so that it rebounds", "returning afterwards", "back"),
     ),
     *_family(
         "outcome", "breaking",
-        (bends.bursts, "until it breaks", "", "cracking it to pieces", "broken"),
-        (bends.flat, "until it is flat", "", "pressing it thin", "flat"),
+        (endings.bursts, "until it breaks", "", "cracking it to pieces", "broken"),
+        (endings.flat, "until it is flat", "", "pressing it thin", "flat"),
     ),
     *_family(
         "outcome", "drawing",
-        (bends.cross, "", "with an x", "leaving crossed lines", "crossed"),
-        (bends.circle, "", "with a ring", "leaving a round line", "ringed"),
+        (endings.cross, "", "with an x", "leaving crossed lines", "crossed"),
+        (endings.circle, "", "with a ring", "leaving a round line", "ringed"),
     ),
     *_family(
         "outcome", "light",
-        (bends.lit, "", "switching it on", "lighting up the bulb", "lit"),
-        (bends.dark, "", "until it goes dark", "putting out the bulb", "dark"),
+        (endings.lit, "", "switching it on", "lighting up the bulb", "lit"),
+        (endings.dark, "", "until it goes dark", "putting out the bulb", "dark"),
     ),
     *_family(
         "intent", "intent",
-        (bends.really, "for real", "without pretending", "actually", "real"),
-        (bends.pretend, "but only pretending", "only as a joke", "faking it", "fake"),
-        (bends.fails, "trying but failing", "unsuccessfully", "in vain", "failed"),
+        (endings.really, "for real", "without pretending", "actually", "real"),
+        (endings.pretend, "but only pretending", "only as a joke", "faking it", "fake"),
+        (endings.fails, "trying but failing", "unsuccessfully", "in vain", "failed"),
     ),
 ]  # fmt: skip
 MODIFIERS = {modifier.bend.__name__: modifier for modifier in _MODIFIERS}
@@ -284,8 +284,8 @@ _B = [
 ACTIONS = (
     *(_action(label, "A", look, modifiers) for label, look, modifiers in _A),
     *(_action(label, "B", look, modifiers) for label, look, modifiers in _B),
-    _alone("Waving a hand", Look(agents.hand), bends.waves),
-    _alone("Holding something still", Look(agents.hand), bends.rests),
-    _alone("Making something grow", Look(agents.none), bends.grows),
-    _alone("Flashing a light", Look(agents.none), bends.flashes),
+    _alone("Waving a hand", Look(agents.hand), endings.waves),
+    _alone("Holding something still", Look(agents.hand), endings.rests),
+    _alone("Making something grow", Look(agents.none), endings.grows),
+    _alone("Flashing a light", Look(agents.none), endings.flashes),
 )
